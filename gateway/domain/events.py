@@ -1,0 +1,151 @@
+"""The events that the engine consumes. They are journaled as they stand, so a replay consumes the same."""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from gateway.domain.moment import NO_TIME
+
+
+class Delivery(IntEnum):
+    """How a pack came: only LIVE may raise or clear; BACKLOG and RETAINED are history."""
+
+    LIVE = 0
+    BACKLOG = 1
+    RETAINED = 2
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One measurement of a configured sensor, before conditioning.
+
+    sensor: index into `Site.sensors`. value: canonical unit, NaN when there is none. source_us: the device's own
+    time [µs UTC], NO_TIME without one. quality, reason: codes of the driver or format.
+    """
+
+    sensor: int
+    value: float
+    source_us: int = NO_TIME
+    quality: int = 0
+    reason: int = 0
+
+
+class Pack(msgspec.Struct, frozen=True, array_like=True, tag="pack", gc=False):
+    """Samples that arrived together: one MQTT message, or one serial frame.
+
+    source: id of `[[sources]]`. node: who sent it ("" on a plain serial line). boot, seq: the node's counters,
+    None when it has none. unknown: names in it that no sensor of the site file has (counted, not lost: journaled).
+    """
+
+    source: str
+    node: str
+    samples: tuple[Sample, ...]
+    boot: int | None = None
+    seq: int | None = None
+    delivery: int = Delivery.LIVE
+    unknown: tuple[str, ...] = ()
+
+
+class Tick(msgspec.Struct, frozen=True, array_like=True, tag="tick", gc=False):
+    """One a second: what must happen although nothing came."""
+
+
+class Started(msgspec.Struct, frozen=True, array_like=True, tag="started", gc=False):
+    """The engine was built: site_hash of the site file in use, version of the software."""
+
+    site_hash: str
+    version: str
+
+
+class LinkState(msgspec.Struct, frozen=True, array_like=True, tag="link", gc=False):
+    """A source's wire came or went; `detail` is one sentence."""
+
+    source: str
+    up: bool
+    detail: str = ""
+
+
+class NodeStatus(msgspec.Struct, frozen=True, array_like=True, tag="node", gc=False):
+    """A node said online, or its last will said offline."""
+
+    node: str
+    online: bool
+    retained: bool = False
+
+
+class ActuatorState(msgspec.Struct, frozen=True, array_like=True, tag="actuator", gc=False):
+    """What an actuator says of itself. setpoint: 0–100 [%] for fans, a word for sirens and beacons."""
+
+    actuator: str
+    setpoint: float | str | None
+    running: bool | None = None
+    speed_rpm: float | None = None
+    command_id: str | None = None
+    retained: bool = False
+
+
+class Presence(msgspec.Struct, frozen=True, array_like=True, tag="presence", gc=False):
+    """A tag was seen: person in zone, or outside (None)."""
+
+    person: str
+    zone: str | None
+    time_us: int = NO_TIME
+    retained: bool = False
+
+
+class HeadCount(msgspec.Struct, frozen=True, array_like=True, tag="count", gc=False):
+    """A named person counted the people in a zone."""
+
+    zone: str
+    count: int
+    by: str
+    time_us: int = NO_TIME
+    retained: bool = False
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True, tag="request", gc=False):
+    """A person asks for something; idempotent by `id`. action: last level of the request topic."""
+
+    id: str
+    action: str
+    by: str
+    role: str
+    target: str
+    args: dict[str, Any]
+    reply_to: str = ""
+
+
+class Remembered(msgspec.Struct, frozen=True, array_like=True, tag="remembered", gc=False):
+    """What the broker still retained of our own state when the gateway started.
+
+    alarms: documents of `alarm/#` that are not normal. protocols: documents of `protocol/#`.
+    actuators: documents of `actuator/+/state` by actuator id.
+    """
+
+    alarms: tuple[dict[str, Any], ...] = ()
+    protocols: tuple[dict[str, Any], ...] = ()
+    actuators: dict[str, dict[str, Any]] = {}
+
+
+class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted", gc=False):
+    """Something came that could not be read: kept for the record. kind: `garbage checksum format unknown …`."""
+
+    source: str
+    kind: str
+    detail: str
+    payload: bytes = b""
+
+
+Event = (
+    Pack
+    | Tick
+    | Started
+    | LinkState
+    | NodeStatus
+    | ActuatorState
+    | Presence
+    | HeadCount
+    | Request
+    | Remembered
+    | Counted
+)

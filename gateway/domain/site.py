@@ -1,0 +1,182 @@
+"""The site file as a frozen model: attribute names are the keys of the interface.
+
+Only the shape and the single values are checked here; what needs two keys at once (references, duplicates,
+reachability) is `bocamina/site_file.py`, which also turns every problem into one sentence.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Regime = Literal["peru", "acgih", "niosh", "osha", "msha", "msha_legacy", "eu"]
+ZoneKind = Literal[
+    "portal", "gallery", "crosscut", "face", "stope", "raise", "shaft", "refuge", "muster", "workshop", "surface",
+    "compressor", "magazine", "fan_station", "amalgam_room", "lamp_room",
+]  # fmt: skip
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+
+class SiteInfo(_Frozen):
+    """`[site]`: who and where the mine is."""
+
+    id: Id
+    name: str
+    altitude_m: Annotated[float, Field(ge=-500, le=6500)] = 0.0
+    timezone: str = "America/Lima"
+    language: Literal["es", "en", "qu"] = "es"
+    regimes: tuple[Regime, ...] = ("peru",)
+    alarm_regimes: tuple[Regime, ...] = ("peru",)
+    shift_hours: Annotated[float, Field(gt=0, le=24)] = 8.0
+    evacuation_scope: Literal["mine", "affected"] | None = None
+    sms_name: Annotated[str, Field(max_length=10)] | None = None
+    demo: bool = False
+
+
+class Mqtt(_Frozen):
+    """`[mqtt]`: the broker. TLS and log-in are optional; `durable = false` says that it keeps nothing."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    durable: bool = True
+
+
+class Zone(_Frozen):
+    """`[[zones]]`: an area that is treated and evacuated together."""
+
+    id: Id
+    name: str
+    kind: ZoneKind
+    sms_name: Annotated[str, Field(max_length=12)] | None = None
+    dead_end: bool | None = None
+
+
+class Connection(_Frozen):
+    """`[[connections]]`: the mine graph; air flows from → to when the fans run as designed."""
+
+    from_: Annotated[Id, Field(alias="from")]
+    to: Id
+    length_m: Annotated[float, Field(gt=0)]
+    area_m2: Annotated[float, Field(gt=0)] | None = None
+
+
+class Source(_Frozen):
+    """`[[sources]]`: one wire. serial: port + driver; modbus: port + map; mqtt: topic + format."""
+
+    id: Id
+    kind: Literal["serial", "modbus", "mqtt"]
+    port: str | None = None
+    baud: Annotated[int, Field(gt=0)] | None = None
+    driver: str | None = None
+    topic: str | None = None
+    format: str | None = None
+
+
+class Calibration(_Frozen):
+    """value = (raw − zero) · span, made on `date` with `gas`."""
+
+    zero: float = 0.0
+    span: Annotated[float, Field(gt=0)] = 1.0
+    date: str | None = None
+    gas: str | None = None
+
+
+class SensorConfig(_Frozen):
+    """`[[sensors]]`: one measured quantity at one place."""
+
+    id: Id
+    zone: Id
+    quantity: str
+    source: Id
+    channel: str
+    period_s: Annotated[float, Field(gt=0)] = 1.0
+    full_scale: Annotated[float, Field(gt=0)] | None = None
+    t90_s: Annotated[float, Field(gt=0)] | None = None
+    max_age_s: Annotated[float, Field(gt=0)] | None = None
+    warm_up_s: Annotated[float, Field(ge=0)] | None = None
+    resolution: Annotated[float, Field(gt=0)] | None = None
+    calibration: Calibration | None = None
+    setpoints: dict[str, float] = {}
+    delays: dict[str, float] = {}
+    deadband: Annotated[float, Field(ge=0)] | None = None
+    role: Literal["witness", "intake_guard", "fan_proof"] | None = None
+    protection: Literal["required", "indicative"] | None = None
+
+
+class Actuator(_Frozen):
+    """`[[actuators]]`: a fan, siren or beacon and the zones it serves."""
+
+    id: Id
+    kind: Literal["fan", "siren", "beacon"]
+    zones: tuple[Id, ...] = ()
+    mode: Literal["blowing", "exhausting"] | None = None
+    fail_safe: Literal["hold", "on", "off"] = "hold"
+    restart_within_min: Annotated[float, Field(gt=0)] = 10.0
+    proof_s: Annotated[float, Field(gt=0)] | None = None
+    duct_length_m: Annotated[float, Field(gt=0)] | None = None
+    idle_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
+
+
+class Shift(_Frozen):
+    """`[[shifts]]`: local times of the site's zone."""
+
+    id: Id
+    start: ClockTime
+    end: ClockTime
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+
+
+class Blast(_Frozen):
+    """`[[blasts]]`: the schedule (limits reference 7.2.1)."""
+
+    times: tuple[ClockTime, ...]
+    zones: tuple[Id, ...]
+    influence: tuple[Id, ...] = ()
+    guards: tuple[str, ...] = ()
+    window_min: Annotated[float, Field(gt=0)] = 90.0
+    fume_wait_min: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Person(_Frozen):
+    """`[[people]]`: whom to call and who may sign."""
+
+    id: Id
+    name: str
+    role: Literal["officer", "supervisor", "reviewer", "admin", "miner", "contractor", "external", "visitor",
+                  "brigade", "physician"]  # fmt: skip
+    language: Literal["es", "en", "qu"] | None = None
+    notify: tuple[str, ...] = ()
+
+
+class Influx(_Frozen):
+    """`[influx]`: the central store, optional. `token_file` holds the token."""
+
+    url: str
+    org: str = "bocamina"
+    bucket: str = "bocamina"
+    token_file: str | None = None
+
+
+class Site(_Frozen):
+    """The whole site file, in the file's order. Sensor indexes everywhere are positions in `sensors`."""
+
+    site: SiteInfo
+    mqtt: Mqtt = Mqtt()
+    influx: Influx | None = None
+    zones: tuple[Zone, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    sources: tuple[Source, ...] = ()
+    sensors: tuple[SensorConfig, ...] = ()
+    actuators: tuple[Actuator, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    blasts: tuple[Blast, ...] = ()
+    people: tuple[Person, ...] = ()
+    words: dict[str, str] = {}
