@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Priority(IntEnum):
@@ -100,3 +100,52 @@ class Reply(NamedTuple):
     id: str
     ok: bool
     error: str | None = None
+
+
+class Finding(NamedTuple):
+    """A condition judged outside the sensors' own rules, for the alarm desk. The alarm is `{subject}.{condition}`.
+
+    beyond: True holds, False does not, None unknown (neither raises nor clears). on_s, off_s: delays [s].
+    """
+
+    subject: str
+    condition: str
+    beyond: bool | None
+    zone: str | None = None
+    priority: Priority = Priority.WARNING
+    sensor: str | None = None
+    value: float | None = None
+    limit: float | None = None
+    unit: str | None = None
+    latch: bool = False
+    on_s: float = 0.0
+    off_s: float = 0.0
+    reason: str | None = None
+    source: str | None = None
+
+
+class Want(NamedTuple):
+    """A level that a protocol wants of an actuator. setpoint None: hold, nothing is commanded."""
+
+    actuator: str
+    setpoint: float | str | None
+    reason: str
+    drill: bool = False
+
+
+MAY_COMMAND: Final = frozenset(("officer", "supervisor", "admin"))
+"""Roles that acknowledge, count, evacuate and sign (interfaces, HTTP: a reviewer reads, a miner has no log-in)."""
+
+OVERLAYS: Final = frozenset((State.SHELVED, State.SUPPRESSED, State.OUT_OF_SERVICE))
+"""States beneath which the alarm lives on in `underlying`."""
+
+
+def acts(alarm: Alarm) -> bool:
+    """Whether protocols act on this alarm: its condition holds, or nobody has judged it gone yet.
+
+    Suppressed by design and out of service do not act; shelving mutes people's messages, never a protocol.
+    """
+    if alarm.state in (State.SUPPRESSED, State.OUT_OF_SERVICE):
+        return False
+    beneath = alarm.underlying if alarm.state in OVERLAYS else alarm.state
+    return alarm.beyond or beneath in (State.UNACK, State.ACKED)

@@ -22,6 +22,10 @@ class LinkLost(BocaminaError):
     """The wire is gone. Its sensors fall silent; reopen with back-off; log once, and once when it is back."""
 
 
+class StoreFailed(BocaminaError):
+    """The disk does not take or give it (full, read-only, damaged). Keep the rows, try again; alarms go on."""
+
+
 class ConfigError(BocaminaError):
     """A person must edit a file or an argument: one clear sentence per problem; exit status 2."""
 

@@ -1,5 +1,6 @@
 """Time as an argument."""
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 SECOND_US: Final = 1_000_000
@@ -17,3 +18,18 @@ class Moment(NamedTuple):
     now_us: int
     utc_us: int
     trusted: bool = True
+
+
+def rfc3339(utc_us: int) -> str:
+    """A wall-clock time [µs since 1970 UTC] as the interface writes times: RFC 3339, milliseconds, `Z`."""
+    at = datetime.fromtimestamp(utc_us // 1000 / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> int:
+    """RFC 3339 with an offset or `Z` → µs since 1970 UTC. ValueError for anything else, a time without zone included."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"time {text!r} has no zone; expected RFC 3339 such as 2026-11-23T07:00:00.000Z")
+    whole = at.astimezone(UTC).replace(microsecond=0)
+    return int(whole.timestamp()) * SECOND_US + at.microsecond

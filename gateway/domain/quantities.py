@@ -8,6 +8,12 @@ from typing import Final
 TOXIC: Final = frozenset(["co", "co2", "no", "no2", "so2", "h2s", "hcn", "nh3", "o3", "ch2o", "c3h4o", "hg"])
 """Gases and vapours of which more is worse and whose fresh-air value is (nearly) zero, CO2 apart."""
 
+DUST: Final = frozenset(["pm1", "pm2_5", "pm4", "pm10"])
+"""Mass of an optical dust sensor: never a respirable fraction without a site factor (limits reference 4.12)."""
+
+COMBUSTIBLE: Final = frozenset(["ch4", "h2"])
+"""Gases that burn, measured in %vol."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuantityInfo:
@@ -43,7 +49,7 @@ def _table() -> Mapping[str, QuantityInfo]:
         "o2": QuantityInfo("%vol", 25.0, 0.1, 20.9, 15.0),
         "hg": QuantityInfo("ug/m3", 1000.0, 0.1, 0.0, 10.0),
     }
-    dust = {name: QuantityInfo("ug/m3", 1000.0, 1.0, None, 10.0) for name in ("pm1", "pm2_5", "pm4", "pm10")}
+    dust = {name: QuantityInfo("ug/m3", 1000.0, 1.0, None, 10.0) for name in sorted(DUST)}
     mass = {
         name: QuantityInfo("mg/m3")
         for name in ("dust_respirable", "dust_inhalable", "silica_respirable", "dpm", "dpm_tc", "dpm_ec")

@@ -76,6 +76,8 @@ class Source(_Frozen):
     port: str | None = None
     baud: Annotated[int, Field(gt=0)] | None = None
     driver: str | None = None
+    map: str | None = None
+    address: Annotated[int, Field(ge=1, le=247)] | None = None
     topic: str | None = None
     format: str | None = None
 

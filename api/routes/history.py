@@ -1,0 +1,172 @@
+"""What was: readings, exposures and alarms out of the record, in pages."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
+
+from api.auth import reader
+from api.problems import Problem
+from api.routes.alarms import active
+from api.schemas import Page
+from api.services import Services, Svc
+from gateway.domain.history import History, Reading, every
+from gateway.domain.moment import rfc3339
+
+router = APIRouter(tags=["history"], dependencies=[Depends(reader)])
+
+Start = Annotated[AwareDatetime | None, Query(description="RFC 3339; the interval is [start, end)")]
+End = Annotated[AwareDatetime | None, Query(description="RFC 3339, not included")]
+Limit = Annotated[int, Query(ge=1, le=10_000, description="items a page")]
+Cursor = Annotated[str | None, Query(max_length=80, description="`next` of the page before")]
+Names = Annotated[list[str] | None, Query(description="ids; may be repeated")]
+
+CSV_COLUMNS = ("time", "sensor", "value", "unit", "quality", "reason")
+_ROWS_AT_ONCE = 5000
+
+
+@router.get("/readings")
+def read_readings(
+    services: Svc,
+    sensor: Names = None,
+    start: Start = None,
+    end: End = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    step: Annotated[str | None, Query(description="not built yet")] = None,
+    format: Annotated[Literal["json", "csv", "parquet", "arrow"], Query()] = "json",  # noqa: A002 - the interface's name
+) -> Any:
+    """Readings by time. CSV brings them all, without pages; Parquet and Arrow are `bocamina export`'s so far."""
+    history, between = _history(services), _interval(start, end)
+    wanted = _known_sensors(services, sensor)
+    if step is not None:
+        raise Problem(501, "step: means over steps are not built yet; ask without it", kind="not-built")
+    if format == "csv":
+        first = history.readings(wanted, *between, _ROWS_AT_ONCE, cursor)  # what is wrong is said before the first byte
+
+        def more(at: str | None) -> Any:
+            return first if at is None else history.readings(wanted, *between, _ROWS_AT_ONCE, at)
+
+        return StreamingResponse(_csv(every(more)), media_type="text/csv; charset=utf-8")
+    if format != "json":
+        raise Problem(501, f"format: {format} is not built yet here; `bocamina export` writes it", kind="not-built")
+    items, following = history.readings(wanted, *between, limit, cursor)
+    return Page(items=[_reading(item) for item in items], next=following)
+
+
+@router.get("/exposures")
+def read_exposures(
+    services: Svc,
+    sensor: Names = None,
+    zone: Names = None,
+    substance: Names = None,
+    regime: Names = None,
+    start: Start = None,
+    end: End = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    person: Annotated[str | None, Query(description="not built yet")] = None,
+) -> Page:
+    """Without times: every limit's figure as it stands now. With times: the changes of verdict in that interval.
+
+    Of a place, not of a person. A filtered page may hold fewer items than `limit`; it ends with `next` = null.
+    """
+    between = _interval(start, end)
+    if person is not None:
+        raise Problem(501, "person: exposures of persons are not built yet; ask for a zone or sensor", kind="not-built")
+    if start is None and end is None and cursor is None:
+        items, following = _standing(services), None
+    else:
+        found, following = _history(services).exposures(_known_sensors(services, sensor), *between, limit, cursor)
+        items = [{"time": rfc3339(item.time_us), **_without_time(item._asdict())} for item in found]
+    wanted = {"sensor": sensor, "zone": zone, "quantity": substance, "regime": regime}
+    kept = [item for item in items if all(names is None or item[key] in names for key, names in wanted.items())]
+    return Page(items=kept, next=following)
+
+
+@router.get("/alarms", tags=["alarms"])
+def read_alarms(
+    services: Svc,
+    state: Annotated[Literal["active", "all"], Query()] = "active",
+    sensor: Names = None,
+    start: Start = None,
+    end: End = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> Page:
+    """`active`: alarms that are not normal, the most urgent first. `all`: every transition on record.
+
+    A transition is the alarm's document as it was published, with `time`, `old`, `by` and `comment`.
+    """
+    between = _interval(start, end)
+    if state == "active":
+        return Page(items=[alarm for alarm in active(services) if sensor is None or alarm.get("sensor") in sensor])
+    items, following = _history(services).alarms(sensor, *between, limit, cursor)
+    rows = [
+        {**item.document, "alarm": item.alarm, "occurrence": item.occurrence, "state": item.new, "old": item.old,
+         "time": rfc3339(item.time_us), "by": item.by, "comment": item.comment}
+        for item in items
+    ]  # fmt: skip
+    return Page(items=rows, next=following)
+
+
+def _standing(services: Services) -> list[dict[str, Any]]:
+    items = []
+    for sensor, entry in services.live.all("exposure").items():
+        shared = {key: entry.document.get(key) for key in ("time", "zone", "quantity", "unit", "quality", "reason")}
+        age_s = services.live.age_s(entry)
+        items += [{"sensor": sensor, **shared, "age_s": age_s, **limit} for limit in entry.document.get("limits", [])]
+    return items
+
+
+def _history(services: Services) -> History:
+    if services.history is None:
+        raise Problem(503, "this web process has no history at hand; it runs beside the gateway's data folder")
+    return services.history
+
+
+def _interval(start: AwareDatetime | None, end: AwareDatetime | None) -> tuple[int | None, int | None]:
+    """µs since 1970 UTC."""
+    if start is not None and end is not None and end <= start:
+        raise Problem(422, "end: expected a time after start", kind="invalid")
+    return _us(start), _us(end)
+
+
+def _us(time: AwareDatetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1_000_000)
+
+
+def _known_sensors(services: Services, names: list[str] | None) -> list[str] | None:
+    known = {sensor.id for sensor in services.site.sensors}
+    if names is not None and (strange := [name for name in names if name not in known]):
+        raise Problem(422, f"sensor: {strange[0]!r} is no sensor of this site", kind="invalid")
+    return names
+
+
+def _reading(item: Reading) -> dict[str, Any]:
+    return {
+        "time": None if item.time_us is None else rfc3339(item.time_us), "sensor": item.sensor, "value": item.value,
+        "unit": item.unit, "quality": item.quality.word, "reason": item.reason.word,
+    }  # fmt: skip
+
+
+def _without_time(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "time_us"}
+
+
+def _csv(readings: Iterator[Reading]) -> Iterator[str]:
+    """Lines in blocks of 64 kB: one write a line would cost more than the line."""
+    block = io.StringIO()
+    lines = csv.DictWriter(block, CSV_COLUMNS, lineterminator="\n")
+    lines.writeheader()
+    for item in readings:
+        lines.writerow(_reading(item))
+        if block.tell() > 65_536:
+            yield block.getvalue()
+            block.seek(0)
+            block.truncate()
+    yield block.getvalue()

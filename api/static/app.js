@@ -1,0 +1,182 @@
+// The page: log-in, language, what to show when, and the questions before an order.
+
+import { alarmCard, alarmPlace, alarmTitle, byUrgency, empty, fill, protocolCard, zoneCard } from "/static/cards.js";
+import { Problem, call, follow, logIn, logOut, model, watch, watched, whoAmI } from "/static/model.js";
+import { amount, duration, language, setTimeZone, speak, t, word } from "/static/texts.js";
+
+const $ = (id) => document.getElementById(id);
+const announced = new Set();
+let drawing = false;
+let asked = null;
+
+// -- language --------------------------------------------------------------------------------------------------------
+
+function remember(value) {
+  try { localStorage.setItem("language", value); } catch { /* a page without storage still works */ }
+}
+
+function remembered() {
+  try { return localStorage.getItem("language"); } catch { return null; }
+}
+
+function setLanguage(value) {
+  speak(value);
+  const other = language === "es" ? "en" : "es";
+  $("language").textContent = other === "en" ? "English" : "Español";
+  $("language").lang = other;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t[element.dataset.text];
+  draw();
+}
+
+// -- drawing ---------------------------------------------------------------------------------------------------------
+
+function draw() {
+  drawing = false;
+  const inside = model.me != null;
+  $("log-in").hidden = inside;
+  $("board").hidden = !inside || !model.site;
+  $("log-out").hidden = !inside;
+  $("who").textContent = inside ? `${model.me.name} · ${word("roles", model.me.role)}` : "";
+  $("site").textContent = inside && model.site ? ` · ${model.site.name}` : "";
+  $("demo").hidden = !(inside && model.site?.demo);
+  $("demo").textContent = t.demo;
+  if (!inside) { $("watch").hidden = $("pulse").hidden = true; document.title = "Bocamina"; return; }
+  drawWatch();
+  if (!model.site) return;
+  const alarms = byUrgency();
+  const first = alarms.reduce((oldest, alarm) => (!oldest || String(alarm.since) < String(oldest.since) ? alarm : oldest), null);
+  fill($("alarms"), alarms.length ? alarms.map((alarm) => alarmCard(alarm, alarms.length > 1 && alarm === first, ask)) : [empty("alarms", t.noAlarms)]);
+  const protocols = [...model.protocols.values()].sort((a, b) => a.protocol.localeCompare(b.protocol));
+  fill($("protocols"), protocols.length ? protocols.map(protocolCard) : [empty("protocols", t.noProtocols)]);
+  fill($("zones"), model.zones.length ? model.zones.map((zone) => zoneCard(zone, alarms)) : [empty("zones", t.noZones)]);
+  document.title = alarms.length ? `(${alarms.length}) ${word("priority", alarms[0].priority)} · ${model.site.name}` : model.site.name;
+  announce(alarms);
+}
+
+function drawWatch() {
+  const { state, age } = watch();
+  const gateway = model.health?.gateway ?? {};
+  const old = age == null ? "" : duration(age);
+  const text = {
+    page: age == null ? t.connecting : t.pageSilent(old), slow: t.pageSlow(old), gateway: t.gatewaySilent,
+    degraded: t.degraded, starting: t.starting, ok: "",
+  }[state];
+  const lost = !watched(state);
+  const remarks = [gateway.broker_durable === false && t.brokerNotDurable, gateway.clock_trusted === false && t.clockUntrusted].filter(Boolean);
+  show($("watch"), text !== "", `watch ${lost ? "bad" : "remark"}`, lost ? t.notWatched : "", lost ? `${text} ${t.measureFirst}` : text);
+  $("pulse").hidden = lost;
+  $("pulse").textContent = [t.pulse(old), ...remarks].join(" · ");
+  document.body.classList.toggle("lost", lost);
+}
+
+// An alert region is written to only when its words change, else a screen reader would say it every second.
+function show(element, visible, style, strong, text) {
+  const [head, body] = [element.querySelector("strong"), element.querySelector("span")];
+  element.hidden = !visible;
+  element.className = style;
+  if (head.textContent !== strong) head.textContent = strong;
+  const still = text.replace(/\d+ (s|min|h)\b/g, "");
+  if (element.dataset.still !== still || body.dataset.at !== String(Math.floor(performance.now() / 10000))) {
+    element.dataset.still = still;
+    body.dataset.at = String(Math.floor(performance.now() / 10000));
+    body.textContent = text;
+  }
+}
+
+function announce(alarms) {
+  const fresh = alarms.filter((alarm) => /unack$/.test(alarm.state) && !announced.has(`${alarm.alarm}#${alarm.occurrence}#${alarm.priority}`));
+  fresh.forEach((alarm) => announced.add(`${alarm.alarm}#${alarm.occurrence}#${alarm.priority}`));
+  if (fresh.length) $("said").textContent = fresh.map((alarm) => t.newAlarm(`${word("priority", alarm.priority)}, ${alarmTitle(alarm)}, ${alarmPlace(alarm)}`)).join(". ");
+}
+
+function drawSoon(kind) {
+  if (kind === "log-in") { draw(); return; }
+  if (kind === "site") {
+    setTimeZone(model.site.timezone);
+    if (!remembered()) { setLanguage(model.site.language); return; }
+  }
+  if (drawing) return;
+  drawing = true;
+  setTimeout(draw, 100);
+}
+
+// -- orders ----------------------------------------------------------------------------------------------------------
+
+function ask(action, alarm) {
+  asked = { action, alarm };
+  const dialog = $("ask");
+  $("ask-title").textContent = t.actions[action];
+  $("ask-subject").textContent = [word("priority", alarm.priority), alarmTitle(alarm), alarmPlace(alarm), alarm.value == null ? null : amount(alarm.value, alarm.unit)].filter(Boolean).join(" · ");
+  $("ask-minutes").hidden = action !== "shelve";
+  $("comment-label").textContent = action === "shelve" ? t.commentNeeded : t.commentOptional;
+  $("comment").required = action === "shelve";
+  $("comment").value = "";
+  dialog.querySelector(".error").textContent = "";
+  dialog.querySelector("[type=submit]").textContent = t.actions[action];
+  dialog.showModal();
+  dialog.querySelector(action === "shelve" ? "#minutes" : "[type=submit]").focus();
+}
+
+async function order(event) {
+  event.preventDefault();
+  const dialog = $("ask");
+  const button = dialog.querySelector("[type=submit]");
+  const { action, alarm } = asked;
+  const body = { comment: $("comment").value };
+  if (action === "shelve") body.minutes = Number($("minutes").value);
+  button.disabled = true;
+  dialog.querySelector(".error").textContent = t.sending;
+  try {
+    const shown = await call(`alarms/${alarm.alarm}/${action}`, { method: "POST", body });
+    if (shown.state === "normal") model.alarms.delete(shown.alarm); else model.alarms.set(shown.alarm, shown);
+    dialog.close();
+    $("said").textContent = `${t.done}: ${t.actions[action]}`;
+    draw();
+  } catch (problem) {
+    dialog.querySelector(".error").textContent = explain(problem);
+    if (problem.kind === "not-logged-in") { dialog.close(); model.me = null; draw(); }
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function explain(problem) {
+  if (!(problem instanceof Problem)) return String(problem);
+  const text = t.problems[problem.kind];
+  return typeof text === "function" ? text(problem.document) : text ?? problem.message;
+}
+
+// -- log-in ----------------------------------------------------------------------------------------------------------
+
+async function enter(event) {
+  event.preventDefault();
+  const form = event.target;
+  const error = form.querySelector(".error");
+  error.textContent = "";
+  try {
+    await logIn(form);
+    form.reset();
+    draw();
+    follow(drawSoon);
+    $("main").focus();
+  } catch (problem) {
+    error.textContent = explain(problem);
+    form.password.value = "";
+    form.password.focus();
+  }
+}
+
+$("language").addEventListener("click", () => { const other = language === "es" ? "en" : "es"; remember(other); setLanguage(other); });
+$("log-in").querySelector("form").addEventListener("submit", enter);
+$("log-out").addEventListener("click", async () => { await logOut(); draw(); });
+$("ask").querySelector("form").addEventListener("submit", order);
+$("cancel").addEventListener("click", () => $("ask").close());
+document.addEventListener("visibilitychange", () => drawSoon("tick"));
+setInterval(() => { if (model.me) draw(); }, 1000);
+
+setLanguage(remembered() ?? "es");
+try {
+  await whoAmI();
+  follow(drawSoon);
+} catch { /* nobody is logged in: the form is shown */ }
+draw();

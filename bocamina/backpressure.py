@@ -1,0 +1,54 @@
+"""When the engine cannot follow: serial packs are merged per sensor and second, never dropped without a word.
+
+MQTT waits at the broker (its messages are not acknowledged). A serial line cannot wait: of every sensor and second the
+largest and the newest value reach the alarms and the journal, with a note of how many samples they stand for.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from gateway.domain.events import Counted, Event, Pack, Sample
+from gateway.domain.quality import Quality
+
+HIGH_WATER: Final = 2000
+"""Items waiting in the inbox from which on serial packs are merged (0.4 s at 5,000 packs a second)."""
+
+
+def coalesce(events: Iterable[Event]) -> list[Event]:
+    """The events with all counterless packs of one source merged into one: worst, largest, newest of each sensor.
+
+    A sample that is not good is kept whole if it is the only one of its kind in the merge: quality never gets better.
+    """
+    merged: dict[str, list[Sample]] = {}
+    out: list[Event] = []
+    for event in events:
+        if isinstance(event, Pack) and event.boot is None and event.seq is None:
+            merged.setdefault(event.source, []).extend(event.samples)
+        else:
+            out.append(event)
+    for source, samples in merged.items():
+        kept = _kept(samples)
+        out.append(Pack(source, "", tuple(kept)))
+        if len(kept) < len(samples):
+            out.append(Counted(source, "coalesced", f"{len(samples)} samples stand as {len(kept)}: the engine was behind"))
+    return out
+
+
+def _kept(samples: list[Sample]) -> list[Sample]:
+    largest: dict[int, Sample] = {}
+    smallest: dict[int, Sample] = {}
+    worst: dict[int, Sample] = {}
+    newest: dict[int, Sample] = {}
+    for sample in samples:
+        i = sample.sensor
+        newest[i] = sample
+        if sample.quality >= Quality.BAD or math.isnan(sample.value):
+            worst[i] = sample
+            continue
+        if i not in largest or sample.value > largest[i].value:
+            largest[i] = sample
+        if i not in smallest or sample.value < smallest[i].value:
+            smallest[i] = sample  # oxygen kills from below
+    chosen = {id(sample) for table in (largest, smallest, worst, newest) for sample in table.values()}
+    return [sample for sample in samples if id(sample) in chosen]

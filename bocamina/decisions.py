@@ -1,0 +1,48 @@
+"""What one step of the engine decided: everything that the shell must do, in the order in which it must."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from alerts.model import Command, Reply, Transition
+from gateway.stores.packing import Outcome
+
+
+class VerdictChange(NamedTuple):
+    """A limit's verdict for a sensor became another one."""
+
+    utc_us: int
+    sensor: str
+    zone: str
+    quantity: str
+    regime: str
+    kind: str
+    method: str
+    limit: float
+    value: float | None
+    low: float
+    high: float | None
+    coverage: float
+    verdict: str
+
+
+@dataclass(slots=True)
+class Decisions:
+    """One step's outcome.
+
+    commands go out first, before any disk. rows, transitions, verdicts, replies and notices are journaled with the
+    events. documents (topic below the site's root → payload, None = remove), replies, messages and acks follow the
+    commit. acks: (node, boot, seq) up to which everything is durable once this step is. dirty: sensors whose
+    `reading` and `exposure` documents changed; urgent: those whose verdict or quality did.
+    """
+
+    commands: list[Command] = field(default_factory=list)
+    rows: list[Outcome] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    verdicts: list[VerdictChange] = field(default_factory=list)
+    replies: list[tuple[Reply, str]] = field(default_factory=list)
+    documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    messages: list[Any] = field(default_factory=list)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    acks: list[tuple[str, int, int]] = field(default_factory=list)
+    dirty: set[int] = field(default_factory=set)
+    urgent: set[int] = field(default_factory=set)

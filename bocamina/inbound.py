@@ -1,0 +1,281 @@
+"""From what the links deliver to what the engine consumes: every message and every byte becomes an event, or a count.
+
+Nothing is thrown away without a word: what cannot be read is handed on as `Counted`, with the payload, to be journaled.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+from gateway.domain.errors import FormatError
+from gateway.domain.events import (
+    ActuatorState,
+    Counted,
+    Delivery,
+    Event,
+    HeadCount,
+    NodeStatus,
+    Pack,
+    Presence,
+    Remembered,
+    Request,
+    Sample,
+)
+from gateway.domain.measurement import NamedValue
+from gateway.domain.moment import NO_TIME, parse_rfc3339
+from gateway.domain.quality import Quality, Reason
+from gateway.domain.site import Site, Source
+from gateway.domain.topics import Kind, Topics, matches, node_of
+from gateway.drivers.items import Frame, Rejected
+from gateway.drivers.table import DRIVERS
+from gateway.formats import naming
+from gateway.formats.table import FORMATS, Decode
+from gateway.transports.mqtt_messages import Inbound
+
+KEPT_PAYLOAD: Final = 4096
+"""Bytes of an unreadable payload that the journal keeps."""
+MAX_TIME_S: Final = 1e11
+"""A source time beyond this size (year 5138) cannot be held in 64 bits of µs with room; the sample has none then."""
+UNKNOWN_KEPT: Final = 16
+"""Unknown names of a pack that are written down."""
+
+
+class MqttListener:
+    """MQTT messages to events. Pure but for its counters; the engine thread calls it."""
+
+    def __init__(self, site: Site) -> None:
+        self._topics = Topics(site.site.id)
+        self._sources: list[tuple[Source, Decode, dict[str, int]]] = []
+        for source in site.sources:
+            if source.kind == "mqtt" and source.format in FORMATS:
+                channels = {s.channel: i for i, s in enumerate(site.sensors) if s.source == source.id}
+                self._sources.append((source, FORMATS[str(source.format)].session(), channels))
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def filters(self) -> list[str]:
+        """The topics that the site's MQTT sources need."""
+        return [source.topic for source, _, _ in self._sources if source.topic]
+
+    def events(self, inbound: Inbound, utc_us: int) -> list[Event]:
+        """All events of one message; `utc_us` is the wall clock at its receipt and places relative times."""
+        found: list[Event] = []
+        for source, decode, channels in self._sources:
+            if source.topic and matches(source.topic, inbound.topic):
+                found.append(self._pack(source, decode, channels, inbound, utc_us))
+        address = self._topics.parse(inbound.topic)
+        if address is not None and address.kind in _READERS:
+            found.append(self._document(address.kind, address.id, inbound))
+        if not found:
+            found.append(self._unreadable("", "topic", f"{inbound.topic!r} is of no source here", inbound))
+        return found
+
+    def _pack(
+        self, source: Source, decode: Decode, channels: dict[str, int], inbound: Inbound, utc_us: int
+    ) -> Event:
+        try:
+            values = decode(inbound.topic, inbound.payload, utc_us / 1e6)
+        except FormatError as error:
+            return self._unreadable(source.id, "format", f"{inbound.topic}: {error.kind}: {error.detail}", inbound)
+        node = node_of(source.topic or "", inbound.topic)
+        delivery = Delivery.RETAINED if inbound.retain else Delivery.BACKLOG if inbound.backlog else Delivery.LIVE
+        event = pack_of(source.id, node, values, channels, delivery)
+        if event.unknown:
+            self.counts["unknown"] += len(event.unknown)
+        return event
+
+    def _document(self, kind: Kind, ident: str, inbound: Inbound) -> Event:
+        if not inbound.payload and kind is not Kind.REQUEST:
+            return Counted(inbound.topic, "removed", "a retained document was removed")
+        try:
+            body = json.loads(inbound.payload, parse_constant=_no_nan)
+            return _READERS[kind](ident, _object(body), inbound)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            return self._unreadable("", "document", f"{inbound.topic}: {_plain(error)}", inbound)
+
+    def _unreadable(self, source: str, kind: str, detail: str, inbound: Inbound) -> Counted:
+        self.counts[kind] += 1
+        return Counted(source, kind, detail[:500], inbound.payload[:KEPT_PAYLOAD])
+
+    def remembered(self, messages: Iterable[Inbound]) -> Remembered:
+        """What the broker had kept of our own state, as one event."""
+        alarms: list[dict[str, Any]] = []
+        protocols: list[dict[str, Any]] = []
+        actuators: dict[str, dict[str, Any]] = {}
+        for inbound in messages:
+            address = self._topics.parse(inbound.topic)
+            try:
+                body = json.loads(inbound.payload)
+            except ValueError:
+                self.counts["document"] += 1
+                continue
+            if address is None or not isinstance(body, dict):
+                continue
+            if address.kind is Kind.ALARM:
+                alarms.append({"alarm": address.id} | body)
+            elif address.kind is Kind.PROTOCOL:
+                protocols.append({"protocol": address.id} | body)
+            elif address.kind is Kind.ACTUATOR_STATE:
+                actuators[address.id] = body
+        return Remembered(tuple(alarms), tuple(protocols), actuators)
+
+
+class SerialListener:
+    """The bytes of one serial line to events, by its driver."""
+
+    def __init__(self, site: Site, source: Source) -> None:
+        self.spec = DRIVERS[source.driver or ""]
+        self._source = source
+        self._decoder = self.spec.decoder()
+        self._channels = {s.channel: i for i, s in enumerate(site.sensors) if s.source == source.id}
+        self.counts: Counter[str] = Counter()
+
+    def ended(self) -> list[Event]:
+        """The port is gone: half a frame of before must not be glued to what comes next."""
+        return [self._rejected(item) for item in self._decoder.finish() if isinstance(item, Rejected)]
+
+    def events(self, data: bytes, utc_us: int) -> list[Event]:
+        """All events of these bytes; frames may begin and end anywhere."""
+        return [
+            self._rejected(item) if isinstance(item, Rejected) else self._pack(item, utc_us)
+            for item in self._decoder.feed(data)
+            if isinstance(item, Rejected) or item.readings
+        ]
+
+    def _rejected(self, item: Rejected) -> Event:
+        self.counts[item.error] += 1
+        return Counted(self._source.id, item.error, item.detail[:500])
+
+    def _pack(self, frame: Frame, utc_us: int) -> Event:
+        names = frame.names or tuple(reading.quantity for reading in frame.readings)
+        times = frame.times or (None,) * len(names)
+        samples: list[Sample] = []
+        unknown: list[str] = []
+        for name, time_s, reading in zip(names, times, frame.readings, strict=True):
+            sensor = self._channels.get(name)
+            if sensor is not None:
+                value = math.nan if reading.value is None else reading.value
+                samples.append(Sample(sensor, value, source_us(time_s, utc_us), reading.quality, reading.reason))
+            elif frame.names:
+                unknown.append(name)  # a plain device has channels that nobody asked for; a node's names were chosen
+        return Pack(
+            self._source.id, frame.node or "", tuple(samples), frame.boot, frame.seq,
+            Delivery.LIVE, tuple(unknown[:UNKNOWN_KEPT]),
+        )  # fmt: skip
+
+
+def pack_of(
+    source: str, node: str | None, values: list[NamedValue], channels: dict[str, int], delivery: Delivery
+) -> Pack:
+    """The pack of resolved values: counters apart, names to sensors. Text and null count as bad."""
+    values, boot, seq = naming.split_counters(values, node)
+    samples: list[Sample] = []
+    unknown: list[str] = []
+    for item in values:
+        speaker = node if node is not None else item.node
+        name = naming.channel_of(item.name, speaker)
+        sensor = channels.get(name)
+        if sensor is None:
+            unknown.append(name[:100])
+            continue
+        at = source_us(item.time, None)
+        if isinstance(item.value, (int, float)) and item.quantity is not None:
+            samples.append(Sample(sensor, float(item.value), at))
+        else:  # announced and marked as no value, or in a unit that says nothing about this quantity
+            samples.append(Sample(sensor, math.nan, at, Quality.BAD, Reason.FAULT))
+    return Pack(source, node or "", tuple(samples), boot, seq, delivery, tuple(unknown[:UNKNOWN_KEPT]))
+
+
+def source_us(time_s: float | None, utc_us: int | None) -> int:
+    """A node's own time [s] as µs UTC. With `utc_us` given, times below 2**28 s count from it (RFC 8428, 4.5.3)."""
+    if time_s is None or not math.isfinite(time_s) or abs(time_s) > MAX_TIME_S:
+        return NO_TIME
+    if utc_us is not None and time_s < 2**28:
+        return utc_us + round(time_s * 1e6)
+    return round(time_s * 1e6)
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise TypeError(f"a JSON {type(body).__name__}; expected an object")
+    return body
+
+
+def _no_nan(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _plain(error: Exception) -> str:
+    return f"key {error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _time(body: dict[str, Any], key: str) -> int:
+    return parse_rfc3339(body[key]) if isinstance(body.get(key), str) else NO_TIME
+
+
+def _word(body: dict[str, Any], key: str, default: str | None = None) -> str:
+    value = body.get(key, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{key!r} is {value!r}; expected a text")
+    return value[:200]
+
+
+def _number(value: Any, key: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise TypeError(f"{key!r} is {value!r}; expected a number")
+    return float(value)
+
+
+def _node_status(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
+    state = _word(body, "state")
+    if state not in {"online", "offline"}:
+        raise ValueError(f"'state' is {state!r}; expected online or offline")
+    return NodeStatus(ident, state == "online", inbound.retain)
+
+
+def _actuator_state(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
+    setpoint = body.get("setpoint")
+    level = setpoint[:20] if isinstance(setpoint, str) else _number(setpoint, "setpoint")
+    running = body.get("running")
+    command = body.get("command_id")
+    return ActuatorState(
+        ident, level, running if isinstance(running, bool) else None, _number(body.get("speed_rpm"), "speed_rpm"),
+        command[:100] if isinstance(command, str) else None, inbound.retain,
+    )  # fmt: skip
+
+
+def _presence(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
+    zone = body["zone"]
+    if zone is not None and not isinstance(zone, str):
+        raise TypeError(f"'zone' is {zone!r}; expected a zone id or null")
+    return Presence(ident, zone, _time(body, "time"), inbound.retain)
+
+
+def _head_count(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
+    count = body.get("count")
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"'count' is {count!r}; expected a whole number")
+    return HeadCount(ident, count, _word(body, "by"), _time(body, "time"), inbound.retain)
+
+
+def _request(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
+    args = body.get("args", {})
+    if not isinstance(args, dict):
+        raise TypeError(f"'args' is {args!r}; expected an object")
+    reply_to = _word(body, "reply_to", "") or inbound.response_topic or ""
+    return Request(
+        _word(body, "id"), ident, _word(body, "by"), _word(body, "role", ""), _word(body, "target", ""), args, reply_to
+    )
+
+
+_READERS: Final = {
+    Kind.NODE_STATUS: _node_status,
+    Kind.ACTUATOR_STATE: _actuator_state,
+    Kind.PRESENCE: _presence,
+    Kind.PRESENCE_COUNT: _head_count,
+    Kind.REQUEST: _request,
+}

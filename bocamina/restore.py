@@ -1,0 +1,89 @@
+"""After a restart: the engine's state from the journal, as it was at the last commit."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from bocamina.engine import Engine
+from gateway.domain.events import Delivery, Event, Pack
+from gateway.domain.moment import SECOND_US
+from gateway.domain.quality import Quality
+from gateway.stores.journal import Journal
+from gateway.stores.packing import unpack_outcomes
+from gateway.stores.rows import Kind
+
+log = logging.getLogger(__name__)
+
+WINDOW_US: Final = 10 * 3600 * SECOND_US
+"""How far back the windows of exposure are fed again: the rolling 8 h and NIOSH's 10 h."""
+
+
+def restore(engine: Engine, journal: Journal) -> int:
+    """Bring `engine` to the state of the journal's last step; returns how many steps were taken again.
+
+    Newest snapshot, the readings of the hours before it for the windows, then every step after it through the engine
+    itself. An edited site file keeps what its sensors, zones and people still share with the former one, by id.
+    """
+    sites = journal.sites()
+    places = {sensor.id: i for i, sensor in enumerate(engine.site.sensors)}
+    maps = {
+        site_hash: [places.get(record.id, -1) for record in records] for site_hash, records in sites.items()
+    }
+    snapshot = journal.last_snapshot()
+    after_n = 0
+    if snapshot is not None:
+        state = snapshot.document()
+        _refill(engine, journal, maps, snapshot.n, snapshot.now_us, snapshot.utc_us)
+        engine.load(state["engine"])
+        after_n = snapshot.n
+    steps = 0
+    for row in journal.scan(after_n, [Kind.STEPS]):
+        recorded = row.steps()
+        places_of = maps.get(recorded.site_hash)
+        if places_of is None:
+            log.warning("journal row %d is of a site file that nobody noted; its readings stay history", row.n)
+            continue
+        same = recorded.site_hash == engine.site_hash
+        for step in recorded.steps:
+            engine.step(step.moment, step.events if same else [_moved(event, places_of) for event in step.events])
+            steps += 1
+    return steps
+
+
+def _refill(
+    engine: Engine, journal: Journal, maps: dict[str, list[int]], until_n: int, until_us: int, utc_us: int
+) -> None:
+    after: int | None = 0
+    while after is not None:
+        rows, after = journal.read(after, [Kind.STEPS], 256, start_us=utc_us - WINDOW_US)
+        for row in rows:
+            if row.n >= until_n:
+                return
+            recorded = unpack_outcomes(row.body)
+            if recorded.site_hash in maps and recorded.outcomes.size:
+                _feed(engine, recorded.outcomes, maps[recorded.site_hash], until_us)
+
+
+def _feed(engine: Engine, outcomes: npt.NDArray[Any], places: Sequence[int], until_us: int) -> None:
+    where = np.asarray(places, np.int64)[outcomes["sensor"]]
+    live = (outcomes["delivery"] == Delivery.LIVE) & (outcomes["quality"] != Quality.LATE) & (where >= 0)
+    live &= (outcomes["now_us"] > until_us - WINDOW_US) & (outcomes["now_us"] <= until_us)
+    kept = outcomes[live]
+    if kept.size:
+        engine.exposure.feed_many(where[live], kept["now_us"], kept["value"], kept["quality"], kept["reason"])
+
+
+def _moved(event: Event, places: Sequence[int]) -> Event:
+    """The same event with the sensor indexes of the site file in use; sensors that are gone are left out."""
+    if not isinstance(event, Pack):
+        return event
+    samples = tuple(
+        msgspec.structs.replace(sample, sensor=places[sample.sensor])
+        for sample in event.samples
+        if places[sample.sensor] >= 0
+    )
+    return msgspec.structs.replace(event, samples=samples)

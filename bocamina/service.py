@@ -1,0 +1,361 @@
+"""The gateway process: links, one engine thread, the journal's writer. Threads, clocks and retries live here.
+
+Order of a step (design, The engine): commands to siren and fan first; then the synced commit of what caused them;
+then the retained documents, people, answers and acknowledgements. The alarm never waits for the disk.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+import bocamina
+from alerts.commander import command_document
+from bocamina.backpressure import HIGH_WATER, coalesce
+from bocamina.clock import EngineClock
+from bocamina.decisions import Decisions
+from bocamina.engine import Engine
+from bocamina.inbound import MqttListener, SerialListener
+from bocamina.publisher import Publisher
+from bocamina.restore import restore
+from bocamina.service_manager import ServiceManager
+from gateway.domain.events import Event, LinkState, Started, Tick
+from gateway.domain.moment import SECOND_US, Moment, rfc3339
+from gateway.domain.site import Site
+from gateway.domain.topics import Kind as TopicKind
+from gateway.domain.topics import Topics
+from gateway.stores.journal import Journal
+from gateway.stores.packing import Step
+from gateway.stores.paths import journal_path
+from gateway.stores.rows import Kind
+from gateway.stores.writer import Group, JournalWriter, Record
+from gateway.transports.mqtt_link import MqttLink
+from gateway.transports.mqtt_messages import Inbound
+from gateway.transports.serial_port import SerialSource
+
+log = logging.getLogger(__name__)
+
+TICK_US: Final = SECOND_US
+MOST_AT_ONCE: Final = 500
+"""Items of the inbox that one step takes: a burst is cut, so that its first alarm does not wait for its last reading."""
+SNAPSHOT_EVERY_US: Final = 300 * SECOND_US
+SNAPSHOT_EVERY_ROWS: Final = 20_000
+"""A restart steps through what came after the newest snapshot: at most this much time, or this many readings."""
+STATUS_EVERY_US: Final = 5 * SECOND_US
+NODE_ACK_EVERY_S: Final = 1.0
+SWITCH_S: Final = 0.0005
+"""How long a thread may keep the interpreter while another waits; Python's 5 ms would stand in every alarm's way."""
+STALLED_S: Final = 10.0
+
+
+class _Bytes(NamedTuple):
+    source: str
+    data: bytes
+
+
+class _SerialLink(NamedTuple):
+    source: str
+    up: bool
+    detail: str
+
+
+class _Remembered(NamedTuple):
+    messages: tuple[Inbound, ...]
+    complete: bool
+
+
+class _After(NamedTuple):
+    """What follows the commit of a step."""
+
+    inbounds: list[Inbound]
+    decisions: Decisions
+
+
+class GatewayService:
+    """One gateway. Constructing opens nothing; `run` opens, serves until `stop`, and closes in reverse order."""
+
+    def __init__(
+        self, site: Site, site_hash: str, data: Path, *, before_commit: Callable[[], None] | None = None
+    ) -> None:
+        self.site, self.site_hash = site, site_hash
+        self._path = journal_path(site.site.id, data)
+        self._before_commit = before_commit
+        self._topics = Topics(site.site.id)
+        self._inbox: SimpleQueue[Any] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._encode = msgspec.json.Encoder().encode
+        self._listener = MqttListener(site)
+        self._lines = {s.id: SerialListener(site, s) for s in site.sources if s.kind == "serial"}
+        self._publisher = Publisher(len(site.sensors))
+        self._node_acks: dict[str, tuple[int, int]] = {}
+        self._node_acked_at: dict[str, float] = {}
+        self._acks_lock = threading.Lock()
+        self._down: dict[str, str] = {}
+        self._remembered = False
+        self._steps = 0
+        self._next_tick_us = self._next_status_us = 0
+        self._snapshot_due_us = self._rows_since_snapshot = 0
+        self._manager = ServiceManager()
+        self.ready = threading.Event()
+
+    def stop(self) -> None:
+        """Ask for an orderly end; `run` returns soon."""
+        self._stopping.set()
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        """Serve until `stop`. Raises OperationFailed or StoreFailed with one sentence when it cannot begin."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
+        try:
+            with ExitStack() as stack:
+                self._open(stack)
+                self._serve()
+        finally:
+            sys.setswitchinterval(before)
+
+    # --- Beginning and end -------------------------------------------------------------------------------------------
+
+    def _open(self, stack: ExitStack) -> None:
+        self._engine = Engine(self.site, self.site_hash)
+        self._engine.warm_up()
+        with Journal.open(self._path) as journal:
+            last = journal.last()
+            self._clock = EngineClock(last.now_us if last else 0, last.utc_us if last else 0)
+            moment = self._clock.moment()
+            journal.register_site(self.site_hash, self.site, moment)
+            restore(self._engine, journal)
+            if journal.salvaged is not None:
+                log.warning("%s: %s", self._path, journal.salvaged)
+        self._since = rfc3339(moment.utc_us)
+        self._writer = JournalWriter(lambda: Journal.open(self._path), self._durable, before_commit=self._before_commit)
+        self._writer.start()
+        stack.callback(self._writer.close)
+        self._link = MqttLink(
+            self.site.site.id, self.site.mqtt, self._listener.filters,
+            on_message=self._inbox.put,
+            on_link=lambda up, detail: self._inbox.put(LinkState("mqtt", up, detail)),
+            on_remembered=lambda messages, complete: self._inbox.put(_Remembered(messages, complete)),
+            offline_status=self._encode(self._status("offline", moment)),
+        )  # fmt: skip
+        self._step(moment, [Started(self.site_hash, bocamina.__version__)], [])
+        self._link.start()
+        stack.callback(self._link.stop)
+        for source in self.site.sources:
+            if source.kind == "serial":
+                line = self._serial(source.id)
+                line.start()
+                stack.callback(line.stop)
+        stack.callback(self._manager.stopping)
+
+    def _serial(self, ident: str) -> SerialSource:
+        source = next(s for s in self.site.sources if s.id == ident)
+        spec = self._lines[ident].spec
+        return SerialSource(
+            source.id, source.port or "", source.baud or spec.baud,
+            bytesize=spec.bytesize, parity=spec.parity, stopbits=spec.stopbits,
+            start_command=spec.start_command, silence_s=max(30.0, 3 * spec.period_s),
+            on_bytes=lambda source_id, data, _ns: self._inbox.put(_Bytes(source_id, data)),
+            on_link=lambda source_id, up, detail: self._inbox.put(_SerialLink(source_id, up, detail)),
+        )  # fmt: skip
+
+    # --- The engine thread -------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        self._next_tick_us = self._next_status_us = self._clock.moment().now_us
+        while not self._stopping.is_set():
+            self._turn()
+        moment = self._clock.moment()
+        self._step(moment, [], [], snapshot=True)
+
+    def _turn(self) -> None:
+        """Take what came, step, carry out; then use the quiet for documents that can wait."""
+        moment = self._clock.moment()
+        items = self._take(0.0 if self._publisher.due(moment.now_us) else (self._next_tick_us - moment.now_us) / 1e6)
+        moment = self._clock.moment()
+        events: list[Event] = []
+        inbounds: list[Inbound] = []
+        behind = self._inbox.qsize() > HIGH_WATER
+        for item in items:
+            if type(item) is Inbound:
+                inbounds.append(item)
+                events += self._listener.events(item, moment.utc_us)
+            else:
+                events += self._events(item, moment)
+        if behind:
+            events = coalesce(events)
+        ticks = moment.now_us >= self._next_tick_us
+        if ticks:
+            events.append(Tick())
+            self._next_tick_us = max(self._next_tick_us + TICK_US, moment.now_us + TICK_US // 2)
+            self._manager.alive()
+        if events:
+            self._step(moment, events, inbounds, snapshot=ticks and self._snapshot_is_due(moment))
+        self._hand_out(moment)
+
+    def _take(self, timeout_s: float) -> list[Any]:
+        items: list[Any] = []
+        try:
+            items.append(self._inbox.get(timeout=timeout_s) if timeout_s > 0 else self._inbox.get_nowait())
+            while len(items) < MOST_AT_ONCE:
+                items.append(self._inbox.get_nowait())
+        except Empty:
+            pass
+        return items
+
+    def _events(self, item: Any, moment: Moment) -> Sequence[Event]:
+        if isinstance(item, _Bytes):
+            return self._lines[item.source].events(item.data, moment.utc_us)
+        if isinstance(item, _SerialLink):
+            self._note_link(item.source, item.up, item.detail)
+            rest = [] if item.up else self._lines[item.source].ended()
+            return [*rest, LinkState(item.source, item.up, item.detail)]
+        if isinstance(item, LinkState):
+            self._note_link(item.source, item.up, item.detail)
+            if item.up and self._remembered:
+                self._republish()
+            return [item]
+        if isinstance(item, _Remembered):
+            self._remembered = True
+            self._next_status_us = 0
+            return [self._listener.remembered(item.messages)] if item.complete else []
+        return []
+
+    def _step(
+        self, moment: Moment, events: Sequence[Event], inbounds: list[Inbound], *, snapshot: bool = False
+    ) -> None:
+        decisions = self._engine.step(moment, events)
+        self._steps += 1
+        for command in decisions.commands:
+            self._link.publish(
+                self._topics.of(TopicKind.COMMAND, command.actuator), self._encode(command_document(command)),
+                expiry_s=command.expires_in_s,
+            )  # fmt: skip
+        records = [Record(Kind.COMMAND, moment, command._asdict()) for command in decisions.commands]
+        records += [Record(Kind.TRANSITION, moment, t.document | _record_of(t)) for t in decisions.transitions]
+        records += [Record(Kind.VERDICT, moment, change._asdict()) for change in decisions.verdicts]
+        records += [Record(Kind.REQUEST, moment, request) for request in decisions.requests]
+        records += [Record(Kind.NOTICE, moment, notice) for notice in decisions.notices]
+        if snapshot:
+            state = {"site_hash": self.site_hash, "now_us": moment.now_us, "engine": self._engine.dump()}
+            records.append(Record(Kind.SNAPSHOT, moment, state))
+            self._snapshot_due_us = moment.now_us + SNAPSHOT_EVERY_US
+            self._rows_since_snapshot = 0
+        self._rows_since_snapshot += len(decisions.rows)
+        urgent = bool(inbounds or decisions.transitions or decisions.commands or decisions.replies)
+        group = Group(
+            self.site_hash, [Step(moment, events, decisions.rows)], records, _After(inbounds, decisions), urgent
+        )
+        if not self._writer.submit(group):
+            self._down["journal"] = "no room: readings are refused until the disk takes what waits"
+        self._publisher.changed(decisions.dirty, decisions.urgent)
+
+    def _snapshot_is_due(self, moment: Moment) -> bool:
+        return moment.now_us >= self._snapshot_due_us or self._rows_since_snapshot >= SNAPSHOT_EVERY_ROWS
+
+    def _hand_out(self, moment: Moment) -> None:
+        """One sensor's documents, the nodes' acknowledgements, the status: what may wait for a quiet moment."""
+        sensor = self._publisher.take(moment.now_us)
+        if sensor is not None:
+            ident = self.site.sensors[sensor].id
+            reading, exposure = self._engine.documents_of(sensor, moment)
+            self._publish(f"reading/{ident}", reading)
+            self._publish(f"exposure/{ident}", exposure)
+        self._acknowledge_nodes()
+        if moment.now_us >= self._next_status_us:
+            self._next_status_us = moment.now_us + STATUS_EVERY_US
+            self._publish("gateway/status", self._status(self._state(), moment))
+
+    def _acknowledge_nodes(self) -> None:
+        if not self._node_acks:
+            return
+        now = monotonic()
+        with self._acks_lock:
+            due = {n: p for n, p in self._node_acks.items() if now - self._node_acked_at.get(n, 0.0) >= NODE_ACK_EVERY_S}
+            for node in due:
+                del self._node_acks[node]
+        for node, (boot, seq) in due.items():
+            self._node_acked_at[node] = now
+            topic = self._topics.of(TopicKind.NODE_ACK, node)
+            self._link.publish(topic, self._encode({"boot": boot, "seq": seq}), expiry_s=30)
+
+    def _republish(self) -> None:
+        """The broker is back and may have lost what it had: everything that is not normal is said again."""
+        for topic, document in self._engine.standing_documents(self._clock.moment()).items():
+            self._publish(topic, document)
+
+    # --- After the commit, in the writer's thread --------------------------------------------------------------------
+
+    def _durable(self, afters: Sequence[object]) -> None:
+        inbounds: list[Inbound] = []
+        for after in afters:
+            if not isinstance(after, _After):
+                continue
+            for topic, document in after.decisions.documents.items():
+                self._publish(topic, document)
+            for reply, reply_to in after.decisions.replies:
+                if reply_to and self._topics.may_answer_on(reply_to):
+                    body = {"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {})
+                    self._link.publish(reply_to, self._encode(body), expiry_s=60)
+            if after.decisions.acks:
+                with self._acks_lock:
+                    self._node_acks |= {node: (boot, seq) for node, boot, seq in after.decisions.acks}
+            inbounds += after.inbounds
+        self._link.ack_all(inbounds)
+
+    # --- What is told of ourselves -----------------------------------------------------------------------------------
+
+    def _publish(self, topic: str, document: dict[str, Any] | None) -> None:
+        self._link.publish(self._topics.root + topic, self._encode(document) if document else b"", retain=True)
+
+    def _note_link(self, source: str, up: bool, detail: str) -> None:
+        if up:
+            self._down.pop(source, None)
+        else:
+            self._down[source] = detail
+
+    def _state(self) -> str:
+        if not self._remembered:
+            return "starting"
+        if not self.ready.is_set():
+            self.ready.set()
+            self._manager.ready()
+            log.info("watching %s: %d sensors", self.site.site.id, len(self.site.sensors))
+        return "degraded" if self._troubles() else "ready"
+
+    def _troubles(self) -> list[str]:
+        found = [f"{source}: {detail}" for source, detail in self._down.items()]
+        if self._writer.failure:
+            found.append(f"journal: {self._writer.failure}")
+        elif self._writer.stalled_s > STALLED_S:
+            found.append(f"journal: a commit has been waiting for {self._writer.stalled_s:.0f} s")
+        if not self._writer.alive:
+            found.append("journal: its writer has ended")
+        return found
+
+    def _status(self, state: str, moment: Moment) -> dict[str, Any]:
+        return {
+            "state": state,
+            "version": bocamina.__version__,
+            "site": self.site.site.id,
+            "since": self._since,
+            "steps": self._steps,
+            "clock_trusted": moment.trusted,
+            "journal_backlog": self._writer.backlog,
+            "broker_durable": self.site.mqtt.durable,
+            "time": rfc3339(moment.utc_us),
+            "troubles": [] if state == "offline" else self._troubles(),
+            "counts": dict(self._engine.counts) | dict(self._listener.counts),
+        }
+
+
+def _record_of(transition: Any) -> dict[str, Any]:
+    return {"old": transition.old, "new": transition.new, "by": transition.by, "comment": transition.comment,
+            "utc_us": transition.utc_us}  # fmt: skip

@@ -1,0 +1,329 @@
+"""What a site file must fulfil across keys: references, duplicates, and which key belongs to which kind.
+
+Every check is a generator of sentences. What is already wrong in itself is left out, but its id still counts, so that
+one mistake gives one sentence.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ValidationError
+
+from alerts.ladder import setpoint_problems
+from gateway.domain.names import (
+    DELAY_KEYS,
+    DRIVER_NAMES,
+    FORMAT_NAMES,
+    SETPOINT_KEYS,
+    SLOWEST_PROTECTION_S,
+    did_you_mean,
+    expected_one_of,
+)
+from gateway.domain.quantities import COMBUSTIBLE, QUANTITIES, TOXIC
+from gateway.domain.site import (
+    Actuator,
+    Blast,
+    Connection,
+    Person,
+    SensorConfig,
+    Shift,
+    Source,
+    Zone,
+)
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "zones": Zone,
+    "connections": Connection,
+    "sources": Source,
+    "sensors": SensorConfig,
+    "actuators": Actuator,
+    "shifts": Shift,
+    "blasts": Blast,
+    "people": Person,
+}
+SUBJECTS: Final = ("zones", "sources", "sensors", "actuators")
+"""Tables whose ids name alarms, `{subject}.{condition}`, and so may not meet; `gateway` is a subject of its own."""
+
+_KEYS_OF_SOURCE: Final = {"serial": ("port", "driver"), "modbus": ("port", "map"), "mqtt": ("topic", "format")}
+_OPTIONAL_OF_SOURCE: Final = {"serial": ("baud",), "modbus": ("baud", "address"), "mqtt": ()}
+_FAN_KEYS: Final = ("mode", "fail_safe", "restart_within_min", "proof_s", "duct_length_m", "idle_percent")
+_PROOFS_OF_AIR: Final = ("air_velocity", "air_flow", "pressure_diff")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A site file on its way to a Site: what stands in it, item by item.
+
+    items: by table, (index, item) of what is right in itself, its wrong keys left out where it can do without.
+    ids: by table, (index, id) of everything; a table that is no list of tables is absent from both.
+    info: the right keys of `[site]`.
+    """
+
+    info: Mapping[str, Any]
+    items: Mapping[str, Sequence[tuple[int, Any]]]
+    ids: Mapping[str, Sequence[tuple[int, str]]]
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any], wrong: Iterable[tuple[int | str, ...]]) -> "Draft":
+        """The draft of a parsed file; wrong: the places (parts of a key path) that do not fit the model."""
+        keys: dict[tuple[int | str, ...], set[int | str]] = {}
+        for path in wrong:
+            depth = 1 if path[0] == "site" else 2
+            keys.setdefault(path[:depth], set()).update(path[depth : depth + 1])
+        items: dict[str, list[tuple[int, Any]]] = {}
+        ids: dict[str, list[tuple[int, str]]] = {}
+        for table, model in TABLES.items():
+            entries = raw.get(table, ())
+            if not isinstance(entries, tuple):
+                continue
+            right = [(index, _right(model, entry, keys.get((table, index)))) for index, entry in enumerate(entries)]
+            items[table] = [(index, item) for index, item in right if item is not None]
+            ids[table] = [
+                (index, entry["id"])
+                for index, entry in enumerate(entries)
+                if isinstance(entry, dict) and isinstance(entry.get("id"), str)
+            ]
+        info = raw["site"] if isinstance(raw.get("site"), dict) else {}
+        return cls({key: info[key] for key in info.keys() - keys.get(("site",), set())}, items, ids)
+
+    def table(self, name: str) -> Sequence[tuple[int, Any]]:
+        """The right items of a table, with their index."""
+        return self.items.get(name, ())
+
+    def missing(self, path: str, name: str, table: str) -> Iterator[str]:
+        """The sentence for a reference to what the file does not have."""
+        if table in self.ids and name not in (known := [one for _, one in self.ids[table]]):
+            yield f"{path}: {name!r} is no {table[:-1]} of this file; {expected_one_of(name, known)}"
+
+
+def _right(model: type[_Model], entry: object, wrong_keys: set[int | str] | None) -> _Model | None:
+    """The entry as a model without its wrong keys, None where that leaves nothing to check."""
+    if not isinstance(entry, dict):
+        return None
+    try:
+        return model.model_validate({key: entry[key] for key in entry.keys() - (wrong_keys or ())}, strict=True)
+    except ValidationError:
+        return None
+
+
+def cross_problems(draft: Draft) -> list[str]:
+    """Every problem that needs two keys to be seen, one sentence each."""
+    checks = (_site, _ids, _connections, _sources, _sensors, _protection, _actuators, _shifts, _blasts, _people)
+    return [problem for check in checks for problem in check(draft)]
+
+
+def _repeated(path: str, values: Iterable[str]) -> Iterator[str]:
+    for value, count in Counter(values).items():
+        if count > 1:
+            yield f"{path}: {value!r} stands in it {count} times; expected each once"
+
+
+def _site(draft: Draft) -> Iterator[str]:
+    timezone = draft.info.get("timezone", "UTC")
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        near = did_you_mean(timezone, available_timezones())
+        yield f"site.timezone: {timezone!r} is no time zone; expected a name like 'America/Lima'{near}"
+    for key in ("regimes", "alarm_regimes"):
+        if draft.info.get(key) == ():
+            yield f"site.{key}: empty; expected at least one regime"
+        yield from _repeated(f"site.{key}", draft.info.get(key, ()))
+
+
+def _ids(draft: Draft) -> Iterator[str]:
+    subjects: dict[str, str] = {"gateway": "the gateway itself"}
+    for table, entries in draft.ids.items():
+        taken = subjects if table in SUBJECTS else {}
+        for index, name in entries:
+            path = f"{table}[{index}]"
+            if name in taken:
+                why = "; alarms are named by it" if table in SUBJECTS else ""
+                yield f"{path}.id: {name!r} is already the id of {taken[name]}; expected an id of its own{why}"
+            taken.setdefault(name, path)
+
+
+def _connections(draft: Draft) -> Iterator[str]:
+    seen: dict[frozenset[str], int] = {}
+    for index, connection in draft.table("connections"):
+        path = f"connections[{index}]"
+        yield from draft.missing(f"{path}.from", connection.from_, "zones")
+        yield from draft.missing(f"{path}.to", connection.to, "zones")
+        if connection.from_ == connection.to:
+            yield f"{path}: leads from {connection.to!r} to itself; expected two zones"
+            continue
+        ends = frozenset((connection.from_, connection.to))
+        if ends in seen:
+            yield f"{path}: joins the same zones as connections[{seen[ends]}]; expected each pair once"
+        seen.setdefault(ends, index)
+
+
+def _sources(draft: Draft) -> Iterator[str]:
+    wires: dict[str, int] = {}
+    for index, source in draft.table("sources"):
+        path = f"sources[{index}]"
+        needed, optional = _KEYS_OF_SOURCE[source.kind], _OPTIONAL_OF_SOURCE[source.kind]
+        for key in needed:
+            if not getattr(source, key):
+                yield f"{path}.{key}: missing; a {source.kind} source needs {' and '.join(needed)}"
+        for key in sorted(source.model_fields_set - {"id", "kind", *needed, *optional}):
+            yield f"{path}.{key}: not for a {source.kind} source; expected {', '.join((*needed, *optional))}"
+        if source.kind == "serial" and source.driver and source.driver not in DRIVER_NAMES:
+            yield f"{path}.driver: {source.driver!r} is no driver; {expected_one_of(source.driver, DRIVER_NAMES)}"
+        if source.kind == "mqtt":
+            yield from _mqtt_source(draft, path, source)
+        # several Modbus devices share one bus; a serial port or an MQTT topic has one reader
+        wire = {"serial": source.port, "mqtt": source.topic}.get(source.kind)
+        if wire in wires:
+            yield f"{path}: reads {wire!r} like sources[{wires[wire]}]; expected one source for each port or topic"
+        elif wire:
+            wires[wire] = index
+
+
+def _mqtt_source(draft: Draft, path: str, source: Source) -> Iterator[str]:
+    if source.format and source.format not in FORMAT_NAMES:
+        yield f"{path}.format: {source.format!r} is no format; {expected_one_of(source.format, FORMAT_NAMES)}"
+    if not source.topic:
+        return
+    levels = source.topic.split("/")
+    if any(("+" in level or "#" in level) and level not in ("+", "#") for level in levels) or "#" in levels[:-1]:
+        yield f"{path}.topic: {source.topic!r} is no topic filter; expected + for a whole level, # only as the last"
+    elif str(source.format).startswith("senml") and "+" not in levels:
+        yield f"{path}.topic: {source.topic!r} has no level that names the node; expected a + in its place"
+    if levels[:2] == ["bocamina", "v1"] and "id" in draft.info:
+        own = f"bocamina/v1/{draft.info['id']}/node/"
+        if not source.topic.startswith(own):
+            yield f"{path}.topic: {source.topic!r} is not one of this site's nodes; expected it to begin {own!r}"
+
+
+def _sensors(draft: Draft) -> Iterator[str]:
+    sources = {source.id: source for _, source in draft.table("sources")}
+    channels: dict[tuple[str, str], int] = {}
+    for index, sensor in draft.table("sensors"):
+        path = f"sensors[{index}]"
+        yield from draft.missing(f"{path}.zone", sensor.zone, "zones")
+        yield from draft.missing(f"{path}.source", sensor.source, "sources")
+        if sensor.quantity not in QUANTITIES:
+            expected = expected_one_of(sensor.quantity, QUANTITIES)
+            yield f"{path}.quantity: {sensor.quantity!r} is no quantity; {expected}"
+        source = sources.get(sensor.source)
+        if source is not None and not _channel_fits(source, sensor.channel):
+            form = "node/name, as in 'node7/co'" if _names_nodes(source) else "the name of a value, as in 'pm2_5'"
+            yield f"{path}.channel: {sensor.channel!r} does not fit source {source.id!r}; expected {form}"
+        wire = (sensor.source, sensor.channel)
+        if wire in channels:
+            yield f"{path}.channel: {sensor.channel!r} is already read by sensors[{channels[wire]}]; expected another"
+        channels.setdefault(wire, index)
+        yield from _sensor_values(path, sensor)
+        yield from _stricter_only(path, sensor, draft)
+
+
+def _names_nodes(source: Source) -> bool:
+    return source.kind == "mqtt" or source.driver == "bocamina-node"
+
+
+def _channel_fits(source: Source, channel: str) -> bool:
+    if _names_nodes(source):
+        node, _, name = channel.partition("/")
+        return bool(node and name)
+    return re.fullmatch(r"[a-z0-9_]+", channel) is not None
+
+
+def _stricter_only(path: str, sensor: SensorConfig, draft: Draft) -> Iterator[str]:
+    """A site may move the ladder's rungs, but only to be warned earlier (limits reference 6.7)."""
+    right = {
+        "setpoints": {key: level for key, level in sensor.setpoints.items() if key in SETPOINT_KEYS},
+        "delays": {key: delay for key, delay in sensor.delays.items() if key in DELAY_KEYS and delay >= 0},
+    }
+    for problem in setpoint_problems(sensor.model_copy(update=right), demo=draft.info.get("demo") is True):
+        yield f"{path}.{problem}"
+
+
+def _sensor_values(path: str, sensor: SensorConfig) -> Iterator[str]:
+    for table, known in (("setpoints", SETPOINT_KEYS), ("delays", DELAY_KEYS)):
+        for key in getattr(sensor, table):
+            if key not in known:
+                yield f"{path}.{table}.{key}: unknown key; {expected_one_of(key, known)}"
+    for key, delay in sensor.delays.items():
+        if delay < 0:
+            yield f"{path}.delays.{key}: {delay:g} does not fit; expected 0 or more"
+    if sensor.max_age_s is not None and sensor.max_age_s < sensor.period_s:
+        yield f"{path}.max_age_s: {sensor.max_age_s:g} is less than one period; expected {sensor.period_s:g} or more"
+    if sensor.resolution is not None and sensor.full_scale is not None and sensor.resolution >= sensor.full_scale:
+        yield f"{path}.resolution: {sensor.resolution:g} is not below full_scale; expected a step of the last digit"
+    if sensor.role == "intake_guard" and sensor.quantity != "co":
+        yield f"{path}.role: an intake guard of {sensor.quantity!r} says nothing of fumes; expected quantity 'co'"
+    if sensor.role == "fan_proof" and sensor.quantity not in _PROOFS_OF_AIR:
+        expected = ", ".join(_PROOFS_OF_AIR)
+        yield f"{path}.role: {sensor.quantity!r} does not prove that air moves; expected one of {expected}"
+    if sensor.calibration is not None and sensor.calibration.date is not None:
+        try:
+            date.fromisoformat(sensor.calibration.date)
+        except ValueError:
+            yield f"{path}.calibration.date: {sensor.calibration.date!r} is no date; expected YYYY-MM-DD"
+
+
+def _protection(draft: Draft) -> Iterator[str]:
+    """Slow channels: limits reference 6.5, loss of signal."""
+    watched: dict[tuple[str, str], list[tuple[int, SensorConfig]]] = {}
+    for index, sensor in draft.table("sensors"):
+        if sensor.quantity in TOXIC | COMBUSTIBLE | {"o2"} and sensor.protection != "indicative":
+            watched.setdefault((sensor.zone, sensor.quantity), []).append((index, sensor))
+    for (zone, quantity), sensors in watched.items():
+        if any(sensor.period_s <= SLOWEST_PROTECTION_S for _, sensor in sensors):
+            continue
+        for index, sensor in sensors:
+            yield (
+                f"sensors[{index}].period_s: {sensor.period_s:g} is too slow for the only {quantity} channel that "
+                f"protects {zone!r}; expected at most {SLOWEST_PROTECTION_S:g}, or protection = \"indicative\""
+            )
+
+
+def _actuators(draft: Draft) -> Iterator[str]:
+    for index, actuator in draft.table("actuators"):
+        path = f"actuators[{index}]"
+        if not actuator.zones:
+            yield f"{path}.zones: missing or empty; expected the zones that this {actuator.kind} serves"
+        for place, zone in enumerate(actuator.zones):
+            yield from draft.missing(f"{path}.zones[{place}]", zone, "zones")
+        yield from _repeated(f"{path}.zones", actuator.zones)
+        if actuator.kind == "fan" and actuator.mode is None:
+            yield f'{path}.mode: missing; a fan needs "blowing" or "exhausting"'
+        for key in sorted(actuator.model_fields_set.intersection(_FAN_KEYS)) if actuator.kind != "fan" else ():
+            yield f"{path}.{key}: not for a {actuator.kind}; expected only for a fan"
+
+
+def _shifts(draft: Draft) -> Iterator[str]:
+    for index, shift in draft.table("shifts"):
+        if shift.start == shift.end:
+            yield f"shifts[{index}].end: {shift.end!r} is also the start; expected a shift that lasts"
+        yield from _repeated(f"shifts[{index}].days", shift.days)
+
+
+def _blasts(draft: Draft) -> Iterator[str]:
+    for index, blast in draft.table("blasts"):
+        path = f"blasts[{index}]"
+        for key in ("times", "zones"):
+            if not getattr(blast, key):
+                yield f"{path}.{key}: empty; expected at least one"
+        for key in ("zones", "influence"):
+            for place, zone in enumerate(getattr(blast, key)):
+                yield from draft.missing(f"{path}.{key}[{place}]", zone, "zones")
+        yield from _repeated(f"{path}.times", blast.times)
+
+
+def _people(draft: Draft) -> Iterator[str]:
+    for index, person in draft.table("people"):
+        for place, address in enumerate(person.notify):
+            if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:.", address):
+                yield (
+                    f"people[{index}].notify[{place}]: {address!r} is no address; "
+                    "expected a form like 'sms:+51…' or 'mailto://…'"
+                )

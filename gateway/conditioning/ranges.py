@@ -1,0 +1,63 @@
+"""What is known of each configured sensor before its first sample: range, warm-up, and which rules of health apply."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.domain.quantities import QUANTITIES, TOXIC
+from gateway.domain.site import SensorConfig, Site, Source
+
+GASES: Final = TOXIC | {"ch4", "h2", "o2"}
+DUST: Final = frozenset(
+    ["pm1", "pm2_5", "pm4", "pm10", "dust_respirable", "dust_inhalable", "silica_respirable", "dpm", "dpm_tc", "dpm_ec"]
+)
+AIR: Final = frozenset(["air_velocity", "air_flow"])
+
+NEVER_NEGATIVE: Final = GASES | DUST
+"""A value clearly below zero is a fault of the cell. Air that turns back is no fault."""
+RANGED: Final = GASES | DUST | AIR | {"pressure_diff"}
+"""The end of the range means "at least this". Humidity of 100 % and a fan that runs (1 of 1) are plain values."""
+CAN_STICK: Final = frozenset(name for name in GASES | AIR if QUANTITIES[name].rest is not None)
+"""Quantities with a rest value (limits reference 6.5); never temperature, humidity, pressure, battery, signal, fan."""
+
+
+def resolve_full_scale(site: Site, drivers: Mapping[str, Mapping[str, float]]) -> list[float | None]:
+    """End of range of each sensor [canonical unit]: the site's key, else the driver's, else the quantity's default.
+
+    `drivers`: driver name → its full_scale table, by channel or quantity.
+    """
+    return [_full_scale(sensor, _source(site, sensor), drivers) for sensor in site.sensors]
+
+
+def resolve_warm_up(site: Site, drivers: Mapping[str, float]) -> list[float]:
+    """Warm-up of each sensor [s]: the site's key, else the driver's (`drivers`: driver name → seconds), else 0."""
+    found = []
+    for sensor in site.sensors:
+        source = _source(site, sensor)
+        default = drivers.get(source.driver, 0.0) if source is not None and source.driver else 0.0
+        found.append(default if sensor.warm_up_s is None else sensor.warm_up_s)
+    return found
+
+
+def resolve_resolution(sensor: SensorConfig) -> float:
+    """One LSB of the sensor [canonical unit]: the site's key, else the quantity's; 0 when unknown."""
+    if sensor.resolution is not None:
+        return sensor.resolution
+    info = QUANTITIES.get(sensor.quantity)
+    return info.resolution if info else 0.0
+
+
+def _source(site: Site, sensor: SensorConfig) -> Source | None:
+    return next((source for source in site.sources if source.id == sensor.source), None)
+
+
+def _full_scale(
+    sensor: SensorConfig, source: Source | None, drivers: Mapping[str, Mapping[str, float]]
+) -> float | None:
+    if sensor.full_scale is not None:
+        return sensor.full_scale
+    table = drivers.get(source.driver, {}) if source is not None and source.driver else {}
+    own = table.get(sensor.channel, table.get(sensor.quantity))
+    if own is not None:
+        return own
+    info = QUANTITIES.get(sensor.quantity)
+    return info.full_scale if info else None

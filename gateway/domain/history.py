@@ -1,0 +1,157 @@
+"""The history as its readers see it: a port, and the rows that come through it. Back ends are in `gateway/stores`.
+
+Times are µs since 1970 UTC; ranges are [start, end), None = open. Lists come in pages: pass `next` as `cursor` to go
+on, None ends; `limit` is at least 1. A cursor stays good while the gateway writes. Every method raises StoreFailed
+when the store cannot be read, and ConfigError for a cursor that is none of its own.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from gateway.domain.quality import Quality, Reason
+
+Item = TypeVar("Item")
+
+
+class Page(NamedTuple, Generic[Item]):
+    """A part of a list, and the cursor of the rest."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Reading(NamedTuple):
+    """A reading as it counts. value, raw: None when there was none. unit: canonical, "" for a device's own channel.
+
+    time_us: its place in history, None when it has none (backlog of a node without a clock).
+    raw: as the device gave it, before calibration.
+    """
+
+    time_us: int | None
+    sensor: str
+    value: float | None
+    unit: str
+    quality: Quality
+    reason: Reason
+    raw: float | None
+
+
+class Verdict(NamedTuple):
+    """A limit's verdict for a sensor became another one. Figures in the quantity's canonical unit, None = unknown."""
+
+    time_us: int
+    sensor: str
+    zone: str | None
+    quantity: str | None
+    regime: str
+    kind: str
+    method: str
+    limit: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    coverage: float | None
+    verdict: str
+
+
+class AlarmChange(NamedTuple):
+    """A transition of an alarm; states are the interface's words. document: the MQTT payload that was published."""
+
+    time_us: int
+    alarm: str
+    occurrence: int
+    old: str
+    new: str
+    priority: str | None
+    condition: str
+    zone: str | None
+    sensor: str | None
+    value: float | None
+    limit: float | None
+    by: str | None
+    comment: str | None
+    reason: str | None
+    document: dict[str, Any]
+
+
+class CommandRecord(NamedTuple):
+    """An order that went to an actuator. setpoint: fan 0–100 [%], siren and beacon a word."""
+
+    time_us: int
+    id: str
+    actuator: str
+    setpoint: float | str
+    reason: str
+    expires_in_s: int | None
+    drill: bool
+
+
+class AuditRecord(NamedTuple):
+    """What a person or the gateway decided, as recorded.
+
+    n: its number in the record. kind: `transition command request notice`.
+    """
+
+    n: int
+    time_us: int
+    kind: str
+    document: dict[str, Any]
+
+
+class History(Protocol):
+    """What can be asked about the past of one site."""
+
+    def readings(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Reading]:
+        """Readings by time, of all sensors or the named ones; those without a time come first, if start is open."""
+        ...
+
+    def exposures(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Verdict]:
+        """Changes of verdict in the order of record."""
+        ...
+
+    def alarms(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[AlarmChange]:
+        """Transitions of alarms in the order of record."""
+        ...
+
+    def commands(
+        self, start_us: int | None = None, end_us: int | None = None, limit: int = 1000, cursor: str | None = None
+    ) -> Page[CommandRecord]:
+        """Orders to actuators in the order of record."""
+        ...
+
+    def audit(
+        self, start_us: int | None = None, end_us: int | None = None, limit: int = 1000, cursor: str | None = None
+    ) -> Page[AuditRecord]:
+        """Transitions, orders, requests of people and notices in the order of record."""
+        ...
+
+
+def every(page: Callable[[str | None], Page[Item]]) -> Iterator[Item]:
+    """All items of a list: `page` fetches the part at a cursor, and no more than one part is in memory."""
+    cursor: str | None = None
+    while True:
+        items, cursor = page(cursor)
+        yield from items
+        if cursor is None:
+            return

@@ -1,0 +1,153 @@
+"""From a window of air to a verdict: low, best estimate, high, and what may be said of them (limits reference 4.9)."""
+
+import math
+from typing import Final, NamedTuple
+
+from gateway.domain.figures import LimitFigure
+from gateway.domain.limits import Limit
+
+ENOUGH_COVERAGE: Final = 0.75
+"""Below it nothing is compliant: data-capture criterion of running 8 h means (limits reference 4.9)."""
+SAME: Final = 1e-9
+"""Figures are computed to this relative accuracy: what is closer to a limit than that equals it, and equal passes."""
+RESOLVES: Final = 3.0
+"""A channel judges a limit of at least three times its noise and drift (limits reference 6.7)."""
+
+
+class Channel(NamedTuple):
+    """What a figure needs to know of who measured it.
+
+    full_scale: None unknown. gap_level: what a gap is best filled with, None unknown. resolution: noise and drift.
+    """
+
+    full_scale: float | None = None
+    gap_level: float | None = None
+    resolution: float = 0.0
+
+
+NOBODY: Final = Channel()
+
+
+class Window(NamedTuple):
+    """One averaging window: total ∫c dt over the covered time [unit·s], all lengths [s].
+
+    window_s: how long it is; what is not covered of it is gap. divisor_s: what the rule divides by (8 h for E8).
+    over: a value in it was a lower bound. doubt: one was uncertain. absurd: one was no number at all.
+    """
+
+    total: float
+    covered_s: float
+    window_s: float
+    divisor_s: float
+    over: bool = False
+    doubt: bool = False
+    absurd: bool = False
+
+
+class Instant(NamedTuple):
+    """Extreme levels of a stretch of time (live: the present level twice), None when nothing was valid."""
+
+    lowest: float | None
+    highest: float | None
+    coverage: float
+    over: bool = False
+    doubt: bool = False
+    absurd: bool = False
+
+
+def method_of(limit: Limit) -> str:
+    """How a limit is compared, by its kind and averaging time (identifiers of the interface)."""
+    if limit.averaging_minutes == 0:
+        return "instant"
+    if limit.averaging_minutes == 600 and limit.regime == "niosh":
+        return "niosh_10h"
+    if limit.averaging_minutes >= 480:
+        return "e8"
+    return "excursion" if limit.kind == "MAX" else "rolling"
+
+
+def is_reached_by_equal(limit: Limit) -> bool:
+    """MSHA's methane rows say "reaches" (≥), all others "exceeds" (>) (limits reference 0.2 and 2.1)."""
+    return limit.table.startswith("MSHA_CH4")
+
+
+def is_resolved(limit: Limit, resolution: float) -> bool:
+    """Whether a channel of this resolution can judge the limit (limits reference 6.7)."""
+    return limit.value >= RESOLVES * resolution
+
+
+def judge_window(
+    limit: Limit, method: str, window: Window, channel: Channel, *, bound: float | None = None
+) -> LimitFigure:
+    """A mean against a limit. bound: the adjusted limit where it differs from the rule book's (Brief & Scala).
+
+    Means are clipped at 0 here and nowhere before (limits reference 4.11). An absurd value makes `high` unknown and
+    `low` at least full scale as long as it is inside.
+    """
+    gap_s = max(0.0, window.window_s - window.covered_s)
+    divisor = window.divisor_s
+    low = max(0.0, window.total / divisor)
+    high = None
+    if not (window.over or window.absurd) and (gap_s == 0.0 or channel.full_scale is not None):
+        high = max(low, (window.total + gap_s * (channel.full_scale or 0.0)) / divisor)
+    if window.absurd and channel.full_scale is not None:
+        low = max(low, channel.full_scale)
+    value = None
+    if gap_s == 0.0 or channel.gap_level is not None:
+        value = max(low, (window.total + gap_s * (channel.gap_level or 0.0)) / divisor)
+    coverage = min(1.0, window.covered_s / window.window_s) if window.window_s > 0.0 else 0.0
+    return judge_bounds(limit, method, value, low, high, coverage, bound=bound, doubtful=window.doubt, channel=channel)
+
+
+def judge_instant(limit: Limit, method: str, seen: Instant, channel: Channel) -> LimitFigure:
+    """Levels against a limit without averaging; MIN looks at the lowest, everything else at the highest level."""
+    complete = seen.coverage >= 1.0 and not seen.absurd
+    value = seen.lowest if limit.kind == "MIN" else seen.highest
+    if limit.kind == "MIN":
+        low = seen.lowest if seen.lowest is not None and complete else 0.0
+        high = seen.lowest if seen.lowest is not None and not seen.over else channel.full_scale
+    else:
+        low = 0.0 if seen.highest is None else seen.highest
+        if seen.absurd and channel.full_scale is not None:
+            low = max(low, channel.full_scale)
+        high = low if complete else channel.full_scale
+        high = None if seen.over or seen.absurd or high is None else max(high, low)
+    if value is None:
+        value = channel.gap_level
+    return judge_bounds(limit, method, value, low, high, seen.coverage, doubtful=seen.doubt, channel=channel)
+
+
+def _is_above(value: float, bound: float) -> bool:
+    return value > bound and not math.isclose(value, bound, rel_tol=SAME)
+
+
+def judge_bounds(
+    limit: Limit, method: str, value: float | None, low: float, high: float | None, coverage: float,
+    *, bound: float | None = None, doubtful: bool = False, channel: Channel = NOBODY,
+) -> LimitFigure:  # fmt: skip
+    """The verdict on bounds that are already computed; the truth lies in [low, high]."""
+    bound = limit.value if bound is None else bound
+    if limit.kind == "MIN":
+        exceeded = high is not None and _is_above(bound, high)
+        within = not _is_above(bound, low)
+    elif is_reached_by_equal(limit):
+        exceeded = not _is_above(bound, low)
+        within = high is not None and _is_above(bound, high)
+    else:
+        exceeded = _is_above(low, bound)
+        within = high is not None and not _is_above(high, bound)
+    verdict = "indeterminate"
+    if exceeded:
+        verdict = "exceeded"
+    elif within and coverage >= ENOUGH_COVERAGE and not doubtful:
+        verdict = "compliant"
+    if not is_resolved(limit, channel.resolution) and not (
+        verdict == "exceeded" and (limit.regime == "peru" or limit.kind == "IDLH")
+    ):
+        verdict = "indeterminate"
+    return LimitFigure(
+        regime=limit.regime, kind=limit.kind, method=method, averaging_minutes=limit.averaging_minutes, limit=bound,
+        base_limit=limit.value, value=value, low=low, high=high, coverage=coverage,
+        fraction=value / bound if value is not None and bound > 0.0 else None, verdict=verdict, time_to_limit_s=None,
+        source=limit.source, confidence=limit.confidence,
+    )  # fmt: skip

@@ -1,0 +1,280 @@
+"""The journal: append-only, numbered, check-summed, durable when `append` returns. One process writes, many read."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from gateway.domain.errors import OperationFailed, StoreFailed
+from gateway.domain.moment import Moment
+from gateway.domain.quantities import unit_of
+from gateway.domain.site import Site
+from gateway.stores import database, salvage
+from gateway.stores.rows import Kind, Row, StoredRow, checksum, document_row
+
+CHECK_BUDGET_S: Final = 1.0
+"""Longest look at the file before the gateway starts: the mine waits. Damage beyond it is met, and treated, later."""
+
+BEGINNING_US: Final = -(2**63)
+END_US: Final = 2**63 - 1
+
+_ROWS_A_STATEMENT: Final = 500
+_COLUMNS: Final = "n, kind, now_us, utc_us, first_us, last_us, untimed, crc, body"
+_PARAMETERS: Final = "(?,?,?,?,?,?,?,?,?)"
+
+
+class SensorRecord(NamedTuple):
+    """What history must know of a sensor that the site file may no longer have. unit "" for a device's own channel."""
+
+    id: str
+    quantity: str
+    zone: str
+    unit: str
+
+
+class Journal:
+    """One journal file, for the thread that opened it.
+
+    damaged: numbers of rows that were asked for and whose checksum was wrong; they are skipped, never handed out.
+    salvaged: what was done about a damaged file at opening, None for a sound one (a NOTICE row tells the same).
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int | None = None) -> None:
+        self.path = path
+        self.damaged: set[int] = set()
+        self.salvaged: salvage.Report | None = None
+        self._connection = connection
+        self._lock = lock
+        self._last_n: int | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, check_s: float = CHECK_BUDGET_S) -> Self:
+        """Open for writing; creates folder and file, checks it, and salvages a damaged one.
+
+        Raises StoreFailed when the disk does not let us, OperationFailed when another process writes this journal.
+        """
+        with database.told_plainly(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = _lock(path)
+            try:
+                report = salvage.make_sound(path, check_s)
+                journal = cls(path, database.connect_writer(path), lock)
+            except BaseException:
+                os.close(lock)
+                raise
+            _sync_folder(path.parent)
+        journal.salvaged = report
+        return journal
+
+    @classmethod
+    def reader(cls, path: Path) -> Self:
+        """Open for reading, also while another process writes; StoreFailed when there is nothing to read."""
+        with database.told_plainly(path):
+            return cls(path, database.connect_reader(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def append(self, rows: Sequence[Row]) -> int:
+        """Append all rows or none, durable on return; returns the number of the last. Raises StoreFailed."""
+        first = self.last_n + 1
+        with database.told_plainly(self.path, self._met_damage):
+            self._insert([(n, *row[:6], checksum(n, *row), row.body) for n, row in enumerate(rows, start=first)])
+        self._last_n = first + len(rows) - 1
+        return self._last_n
+
+    def settle(self, rows: Sequence[Row], first_n: int) -> bool:
+        """After an `append` that failed and a new opening: whether its rows stand from `first_n` on all the same.
+
+        A commit whose sync failed may stand. Then it is brought into the main file and synced, not written twice.
+        """
+        wanted = [(checksum(n, *row),) for n, row in enumerate(rows, start=first_n)]
+        values = {"first": first_n, "limit": len(rows)}
+        if self._all("SELECT crc FROM rows WHERE n >= :first ORDER BY n LIMIT :limit", values) != wanted:
+            return False
+        busy, _pages, _done = self._one("PRAGMA wal_checkpoint(FULL)")
+        if busy:
+            raise StoreFailed(f"{self.path}: a reader keeps it from being synced")
+        return True
+
+    @property
+    def last_n(self) -> int:
+        """Number of the newest row, 0 in an empty journal."""
+        if self._last_n is None:
+            self._last_n = int(self._one("SELECT ifnull(max(n), 0) FROM rows")[0])
+        return self._last_n
+
+    def register_site(self, site_hash: str, site: Site, moment: Moment) -> None:
+        """Note which sensors the indexes of this site file mean, once per hash; durable on return."""
+        if site_hash not in self.sites():
+            sensors = [(s.id, s.quantity, s.zone, unit_of(s.quantity) or "") for s in site.sensors]
+            self.append([document_row(Kind.SITE, moment, {"site_hash": site_hash, "sensors": sensors})])
+
+    def sites(self) -> dict[str, tuple[SensorRecord, ...]]:
+        """The sensors of every site file that was ever in use, by its hash, in index order."""
+        documents = (row.document() for row in self.scan(kinds=[Kind.SITE]))
+        return {
+            document["site_hash"]: tuple(SensorRecord(*sensor) for sensor in document["sensors"])
+            for document in documents
+        }
+
+    def last(self) -> StoredRow | None:
+        """The newest readable row: engine time goes on from its `now_us`."""
+        return self._newest("rows")
+
+    def last_snapshot(self) -> StoredRow | None:
+        """The newest readable snapshot; the engine's state is that plus the STEPS rows after it."""
+        return self._newest(f"rows INDEXED BY rows_other WHERE kind = {int(Kind.SNAPSHOT)} AND kind <> 0")
+
+    def scan(self, after_n: int = 0, kinds: Collection[Kind] | None = None, limit: int = 256) -> Iterator[StoredRow]:
+        """Every row after `after_n`, in order, in short transactions of `limit` rows each."""
+        more: int | None = after_n
+        while more is not None:
+            rows, more = self.read(more, kinds, limit)
+            yield from rows
+
+    def read(
+        self,
+        after_n: int = 0,
+        kinds: Collection[Kind] | None = None,
+        limit: int = 1000,
+        start_us: int = BEGINNING_US,
+        end_us: int = END_US,
+    ) -> tuple[list[StoredRow], int | None]:
+        """At most `limit` rows after `after_n` labelled in [start, end) µs UTC, in order.
+
+        Second comes the number to go on after, None at the end. Rows with a wrong checksum are left out and noted in
+        `damaged`.
+        """
+        condition = "n > :after AND utc_us >= :start AND utc_us < :end ORDER BY n LIMIT :limit"
+        if kinds is None or Kind.STEPS in kinds:
+            chosen = f"+kind IN ({','.join(str(int(kind)) for kind in kinds)}) AND" if kinds is not None else ""
+            query = f"SELECT {_COLUMNS} FROM rows WHERE {chosen} {condition}"  # noqa: S608  our own words only
+        else:
+            parts = (
+                f"SELECT * FROM (SELECT {_COLUMNS} FROM rows INDEXED BY rows_other"  # noqa: S608
+                f" WHERE kind = {int(kind)} AND kind <> 0 AND {condition})"
+                for kind in kinds
+            )
+            query = f"{' UNION ALL '.join(parts)} ORDER BY n LIMIT :limit"
+        values = {"after": after_n, "start": start_us, "end": end_us, "limit": limit}
+        found = self._all(query, values)
+        return self._checked(found), int(found[-1][0]) if len(found) == limit else None
+
+    def overlapping(
+        self, start_us: int, end_us: int, after: tuple[int, int] = (BEGINNING_US, 0), limit: int = 256
+    ) -> tuple[list[StoredRow], tuple[int, int] | None]:
+        """STEPS rows with a reading that may lie in [start, end) µs UTC, ordered by (first_us, n), and where to go on.
+
+        The few rows that spread wide (backlog) come by an index of their own, so that the newest quarter of an hour
+        is found without a walk through the years before it.
+        """
+        recent_us = max(start_us - database.LONG_SPAN_US, BEGINNING_US + 1)
+        long = after[0] < recent_us
+        where = (
+            f"rows_long WHERE kind = 0 AND last_us - first_us > {database.LONG_SPAN_US} AND first_us < :recent"
+            if long
+            else "rows_time WHERE kind = 0 AND first_us >= :recent"
+        )
+        found = self._all(
+            f"SELECT {_COLUMNS} FROM rows INDEXED BY {where} AND first_us < :end AND last_us >= :start"  # noqa: S608
+            " AND (first_us, n) > (:first, :n) ORDER BY first_us, n LIMIT :limit",
+            {"recent": recent_us, "start": start_us, "end": end_us, "first": after[0], "n": after[1], "limit": limit},
+        )
+        if len(found) == limit:
+            return self._checked(found), (found[-1][4], found[-1][0])
+        return self._checked(found), (recent_us, 0) if long else None
+
+    def untimed(self, after_n: int = 0, limit: int = 256) -> tuple[list[StoredRow], int | None]:
+        """STEPS rows with readings that have no time, in order, and the number to go on after (None: end)."""
+        found = self._all(
+            f"SELECT {_COLUMNS} FROM rows INDEXED BY rows_untimed WHERE untimed > 0 AND n > :after"  # noqa: S608
+            " ORDER BY n LIMIT :limit",
+            {"after": after_n, "limit": limit},
+        )
+        return self._checked(found), int(found[-1][0]) if len(found) == limit else None
+
+    def _all(self, query: str, values: dict[str, int]) -> list[tuple[Any, ...]]:
+        with database.told_plainly(self.path, self._met_damage):
+            return self._connection.execute(query, values).fetchall()
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        with database.told_plainly(self.path, self._met_damage):
+            row: tuple[Any, ...] = self._connection.execute(query).fetchone()
+            return row
+
+    def _newest(self, where: str) -> StoredRow | None:
+        for (n,) in self._all(f"SELECT n FROM {where} ORDER BY n DESC LIMIT 100", {}):  # noqa: S608
+            rows = self._checked(self._all(f"SELECT {_COLUMNS} FROM rows WHERE n = :n", {"n": n}))  # noqa: S608
+            if rows:
+                return rows[0]
+        return None
+
+    def _checked(self, found: Sequence[tuple[Any, ...]]) -> list[StoredRow]:
+        rows = []
+        for n, kind, now_us, utc_us, first_us, last_us, untimed, crc, body in found:
+            if checksum(n, kind, now_us, utc_us, first_us, last_us, untimed, body) == crc:
+                rows.append(StoredRow(n, Kind(kind), now_us, utc_us, first_us, last_us, untimed, body))
+            else:
+                self.damaged.add(n)
+        return rows
+
+    def _insert(self, values: list[tuple[Any, ...]]) -> None:
+        # Many rows in one statement: each gives the GIL away once, and may wait for a busy engine to get it back.
+        parts = [values[at : at + _ROWS_A_STATEMENT] for at in range(0, len(values), _ROWS_A_STATEMENT)]
+        if len(parts) > 1:
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            for part in parts:
+                marks = ",".join([_PARAMETERS] * len(part))
+                flat = [value for row in part for value in row]
+                self._connection.execute(f"INSERT INTO rows ({_COLUMNS}) VALUES {marks}", flat)  # noqa: S608
+            if len(parts) > 1:
+                self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _met_damage(self) -> None:
+        """Have the next opening for writing salvage the file, whatever its quick check says."""
+        if self._lock is not None:
+            with suppress(OSError):
+                salvage.suspect_mark(self.path).touch()
+
+
+def _lock(path: Path) -> int:
+    """One writer a journal: the lock goes with the process, however that ends."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise OperationFailed(f"{path}: another gateway writes this journal already") from error
+    return lock
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is durable when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

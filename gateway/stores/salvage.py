@@ -1,0 +1,145 @@
+"""A damaged journal: every readable row is copied into a new file, the old one is set aside, and it is put on record.
+
+SQLite's own tree may be broken anywhere, so it is not used: rows are taken from single pages (`sqlite_pages.py`), and
+a row counts when its checksum says so. The order of the renames survives a power cut between any two of them.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gateway.domain.moment import Moment
+from gateway.stores import database, sqlite_pages
+from gateway.stores.rows import Kind, checksum, document_row
+
+JUMP: Final = 1_000_000
+"""Numbers left free after the last salvaged row: lost rows at the end had numbers that cursors may know already."""
+
+_LISTED_GAPS: Final = 100
+_BATCH: Final = 500
+_PARTS: Final = ("-wal", "-shm", "")
+
+
+class Report(NamedTuple):
+    """What became of a damaged journal. lost: (first, last) of the gaps in the numbers, the first hundred.
+
+    Gaps of earlier salvages are among them.
+    """
+
+    reason: str
+    set_aside: str
+    kept: int
+    lost: tuple[tuple[int, int], ...]
+    lost_rows: int
+
+
+def suspect_mark(path: Path) -> Path:
+    """The file whose presence says that a write met damage: the next opening salvages without asking again."""
+    return path.with_name(path.name + ".suspect")
+
+
+def make_sound(path: Path, check_s: float) -> Report | None:
+    """Finish an interrupted salvage, check the file for up to `check_s` seconds and salvage it when it is damaged.
+
+    Only the process that holds the journal's lock may call this. Raises sqlite3.Error and OSError.
+    """
+    ready = path.with_name(path.name + ".salvaged")
+    if ready.exists():
+        _swap(path, ready)
+    if not path.exists():
+        return None
+    suspect = suspect_mark(path)
+    reason = "a write met damage" if suspect.exists() else database.quick_check(path, check_s)
+    if reason is None:
+        return None
+    unfinished = path.with_name(path.name + ".salvaging")
+    for part in _PARTS:
+        unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+    report = _copy(path, unfinished, reason, _free_name(path).name)
+    unfinished.rename(ready)
+    _swap(path, ready)
+    suspect.unlink(missing_ok=True)
+    return report
+
+
+def _copy(path: Path, target: Path, reason: str, set_aside: str) -> Report:
+    with closing(database.connect_writer(target)) as new:
+        new.execute("PRAGMA synchronous = OFF")  # synced as a whole below, before it gets its name
+        rows = _readable(path)
+        while batch := list(islice(rows, _BATCH)):
+            new.execute("BEGIN")
+            new.executemany("INSERT OR IGNORE INTO rows VALUES (?,?,?,?,?,?,?,?,?)", batch)
+            new.execute("COMMIT")
+        last_n = max(_keep_cursors(path, new), new.execute("SELECT ifnull(max(n), 0) FROM rows").fetchone()[0])
+        report = _report(new, reason, set_aside)
+        _put_on_record(new, report, last_n + JUMP)
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    return report
+
+
+def _readable(path: Path) -> Iterator[tuple[Any, ...]]:
+    for n, columns in sqlite_pages.records(path, database.PAGE_BYTES):
+        if len(columns) != 9:
+            continue
+        _rowid, kind, now_us, utc_us, first_us, last_us, untimed, crc, body = columns
+        if not (isinstance(kind, int) and isinstance(now_us, int) and isinstance(utc_us, int)):
+            continue
+        if not (isinstance(untimed, int) and isinstance(crc, int) and isinstance(body, bytes)):
+            continue
+        if isinstance(first_us, bytes) or isinstance(last_us, bytes):
+            continue
+        if crc == checksum(n, kind, now_us, utc_us, first_us, last_us, untimed, body):
+            yield n, kind, now_us, utc_us, first_us, last_us, untimed, crc, body
+
+
+def _keep_cursors(path: Path, new: sqlite3.Connection) -> int:
+    """Copy what SQLite still reads of the small tables (uplinks start again without); the highest cursor."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as old:
+        cursors = old.execute("SELECT name, n FROM cursors").fetchall()
+        new.executemany("INSERT OR IGNORE INTO cursors VALUES (?,?)", cursors)
+        kept = old.execute("SELECT id, cursor, n, item, reason FROM quarantine").fetchall()
+        new.executemany("INSERT OR IGNORE INTO quarantine VALUES (?,?,?,?,?)", kept)
+    highest: int = new.execute("SELECT ifnull(max(n), 0) FROM cursors").fetchone()[0]
+    return highest
+
+
+def _report(new: sqlite3.Connection, reason: str, set_aside: str) -> Report:
+    gaps: list[tuple[int, int]] = []
+    kept = lost = previous = 0
+    for (n,) in new.execute("SELECT n FROM rows ORDER BY n"):
+        kept += 1
+        if 1 < n - previous <= JUMP - 1:  # a greater one is the jump of an earlier salvage
+            lost += n - previous - 1
+            gaps.append((previous + 1, n - 1))
+        previous = n
+    return Report(reason, set_aside, kept, tuple(gaps[:_LISTED_GAPS]), lost)
+
+
+def _put_on_record(new: sqlite3.Connection, report: Report, n: int) -> None:
+    newest = new.execute("SELECT now_us, utc_us FROM rows ORDER BY n DESC LIMIT 1").fetchone() or (0, 0)
+    document = {"what": "journal_salvaged", **report._asdict()}
+    row = document_row(Kind.NOTICE, Moment(newest[0], newest[1], trusted=False), document)
+    new.execute("INSERT INTO rows VALUES (?,?,?,?,?,?,?,?,?)", (n, *row[:6], checksum(n, *row), row.body))
+
+
+def _swap(path: Path, ready: Path) -> None:
+    """Set the old file aside, its log first: a new file must never meet the old one's log."""
+    aside = _free_name(path)
+    for part in _PARTS:
+        old = path.with_name(path.name + part)
+        if old.exists():
+            old.rename(aside.with_name(aside.name + part))
+    ready.rename(path)
+
+
+def _free_name(path: Path) -> Path:
+    n = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{n}")).exists():
+        n += 1
+    return aside
