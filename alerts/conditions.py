@@ -27,6 +27,12 @@ def suppressible(condition: str, quantity: str | None) -> bool:
     return may and quantity in BOOK["suppressible"]["quantities"]
 
 
+def judged_by_person(condition: str) -> bool:
+    """Whether only a person can say that it is gone: what a person or a former life had said."""
+    by_person: bool = _CONDITIONS.get(condition, {}).get("person", False)
+    return by_person
+
+
 def texts(condition: str, priority: Priority, quantity: str | None, *, dead_end: bool, closed: bool) -> dict[str, str]:
     """`title_es`, `title_en`, `response_es`, `response_en` of an alarm. closed: its zone is verified empty."""
     row, defaults = _CONDITIONS.get(condition, {}), BOOK["defaults"]
@@ -40,8 +46,8 @@ def texts(condition: str, priority: Priority, quantity: str | None, *, dead_end:
         special = BOOK["texts"].get(quantity)
     found = {}
     for language, name in zip(_LANGUAGES, names, strict=True):
-        title = row.get(language) or defaults[f"unnamed_{language}"]
-        found[f"title_{language}"] = title.format(q=name)
+        title = row.get(language) or f"{defaults[f'unnamed_{language}']}: {condition}"
+        found[f"title_{language}"] = title.format(q=name).removeprefix(": ")
         response = special[language] if special else row.get(f"do_{language}")
         found[f"response_{language}"] = response or defaults[f"{priority.word}_{language}"]
     return found

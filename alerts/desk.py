@@ -101,6 +101,7 @@ class AlarmDesk:
         record = self._ledger.record(subject, condition, zone, sensor)
         if record.held is None:
             record.held = Held()
+        record.reported = True
         if beyond or record.claim is None:
             record.claim = Level(priority, value, limit, unit, None, source, latch, reason, extra)
         record.verdict, record.on_us, record.off_us = beyond, round(on_s * SECOND_US), round(off_s * SECOND_US)
@@ -156,9 +157,8 @@ class AlarmDesk:
         )  # fmt: skip
         record.alarm.drill = document.get("drill") is True
         record.alarm.occurrence = max(1, int(_number(document, "occurrence") or 1)) - 1  # the trip counts it again
-        self._ledger.judged(moment, record, level)
-        record.alarm.since_us = _utc_us(document.get("since"), moment.utc_us)
-        self._reclaim(record, may_be_reported=subject in self._subjects)
+        self._ledger.judged(moment, record, level, since_us=_utc_us(document.get("since"), moment.utc_us))
+        self._reclaim(record)
         return True
 
     # -- what the engine takes ----------------------------------------------------------------------------------------
@@ -220,8 +220,11 @@ class AlarmDesk:
             if error is None:
                 self._ledger.step(moment, record, Event.ACK, by, comment)
         elif request.action == "reset":
-            error = ask.refuse_reset(record, self._not_gone(record, moment.now_us))
+            error = ask.refuse_reset(record, request, self._not_gone(record, moment.now_us))
             if error is None:
+                if record.alarm.underlying in BEYOND:  # the person says that it is gone
+                    record.held, record.verdict = Held(), False
+                    self._ledger.judged(moment, record, None)
                 self._ledger.step(moment, record, Event.RESET, by, comment)
                 if record.level is not None:
                     self._ledger.judged(moment, record, record.level)  # the Notice that was left
@@ -241,15 +244,15 @@ class AlarmDesk:
             return self._rules_of[alarm.sensor].not_gone(alarm.condition, now_us)
         return None if record.verdict is False else "nobody has judged it gone"
 
-    def _reclaim(self, record: Record, *, may_be_reported: bool) -> None:
-        """Give an alarm that stands back to whoever judges it. What nobody of this site can judge may be reset."""
+    def _reclaim(self, record: Record) -> None:
+        """Give an alarm that stands back to whoever judges it; until somebody of this life does, a person may."""
         alarm = record.alarm
         rules = self._rules_of.get(alarm.sensor or "")
         if rules is not None and rules.knows(alarm.condition):
             rules.adopt(alarm.condition, alarm.priority)
-            return
-        record.held, record.claim = Held(beyond=True), record.level
-        record.verdict = None if may_be_reported else False
+        else:
+            record.held, record.claim = Held(beyond=True), record.level
+            record.verdict, record.reported = None, False
 
     # -- over a restart -----------------------------------------------------------------------------------------------
 
@@ -261,7 +264,7 @@ class AlarmDesk:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """What `dump` gave, also under an edited site file: alarms that it no longer judges may be reset."""
+        """What `dump` gave, also under an edited site file: what it no longer judges, a person does."""
         self._ledger.load(state)
         self._replies = {reply.id: reply for reply in msgspec.convert(state["replies"], list[Reply])}
         for rules in self._rules:
@@ -269,14 +272,11 @@ class AlarmDesk:
                 rules.load(state["rules"][rules.sensor.id])
         for record in self._ledger.active.values():
             alarm = record.alarm
-            if alarm.underlying not in BEYOND:
-                continue
             subject = alarm.alarm.removesuffix(f".{alarm.condition}")
-            rules_of = self._rules_of.get(subject)
-            if subject not in self._subjects or (
-                record.held is None and (rules_of is None or rules_of.top(alarm.condition) is None)
-            ):
-                self._reclaim(record, may_be_reported=False)
+            judge = self._rules_of.get(alarm.sensor or "")
+            unjudged = record.held is None and (judge is None or judge.top(alarm.condition) is None)
+            if alarm.underlying in BEYOND and (unjudged or subject not in self._subjects):
+                self._reclaim(record)
 
 
 def _text(document: Mapping[str, Any], key: str) -> str | None:
@@ -286,7 +286,9 @@ def _text(document: Mapping[str, Any], key: str) -> str | None:
 
 def _number(document: Mapping[str, Any], key: str) -> float | None:
     value = document.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def _utc_us(value: object, otherwise_us: int) -> int:

@@ -293,7 +293,7 @@ def setpoint_problems(sensor: SensorConfig, *, demo: bool = False) -> list[str]:
         if not meant:
             problems.append(f"setpoints.{word}: the ladder of {sensor.quantity!r} has no such rung; expected none")
         elif not any(_is_stricter(rung, wanted) for rung in meant):
-            levels = " or ".join(f"{rung.limit:.4g} ({rung.statistic})" for rung in meant)
+            levels = " or ".join(f"{round(rung.limit, 4):g} ({rung.statistic})" for rung in meant)
             side = "less" if meant[0].rising else "more"
             problems.append(f"setpoints.{word}: {wanted:g} is laxer than the ladder; expected {side} than {levels}")
     for key, given in sensor.delays.items():
@@ -311,7 +311,7 @@ def unreachable_rungs(rungs: Iterable[Rung], full_scale: float | None, resolutio
     """One remark for every rung that a sensor cannot show (over-range enters it) or cannot resolve (6.3, 6.7)."""
     remarks = []
     for rung in rungs:
-        what = f"{rung.condition} {rung.priority.word} {rung.limit:.4g} {rung.unit or ''} ({rung.statistic})"
+        what = f"{rung.condition} {rung.priority.word} {round(rung.limit, 4):g} {rung.unit or ''} ({rung.statistic})"
         if full_scale is not None and rung.rising and rung.limit >= _ENTERS_FROM * full_scale:
             remarks.append(f"{what} lies at or above its full scale {full_scale:g}: it is entered by over-range")
         elif math.isfinite(rung.limit) and abs(rung.limit) < 3 * resolution:

@@ -53,8 +53,8 @@ class Ledger:
 
     # -- states -------------------------------------------------------------------------------------------------------
 
-    def judged(self, moment: Moment, record: Record, level: Level | None) -> None:
-        """A condition came to a level, or to nothing.
+    def judged(self, moment: Moment, record: Record, level: Level | None, since_us: int | None = None) -> None:
+        """A condition came to a level, or to nothing. since_us: UTC [µs] where it began before now.
 
         An alarm that latches is gone when nothing from Warning on holds: a Notice that is left begins anew after it.
         """
@@ -76,7 +76,7 @@ class Ledger:
             return
         if state is State.NORMAL:
             alarm.occurrence += 1
-            alarm.since_us = moment.utc_us
+            alarm.since_us = moment.utc_us if since_us is None else since_us
             record.latch = False
             record.lapses = self._hush_of(record) is not None
         record.show(level)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from alerts.conditions import texts
+from alerts.conditions import judged_by_person, texts
 from alerts.ladder import Rung
 from alerts.model import OVERLAYS, Alarm, Priority
 from alerts.watch import Held
@@ -54,7 +54,8 @@ class Record:
     """An alarm with what the desk remembers of it.
 
     level: what its condition comes to now, None when gone. latch: of this occurrence. lapses: it lived under
-    suppression only. held, claim, verdict, on_us, off_us: for conditions that are reported, not judged by a sensor.
+    suppression only. held, claim, verdict, on_us, off_us: for conditions that are reported, not judged by a sensor;
+    reported: somebody of this life has reported it.
     """
 
     alarm: Alarm
@@ -68,8 +69,14 @@ class Record:
     held: Held | None = None
     claim: Level | None = None
     verdict: bool | None = None
+    reported: bool = False
     on_us: int = 0
     off_us: int = 0
+
+    @property
+    def person_judges(self) -> bool:
+        """Only a person can say that it is gone: by its nature, or because nothing of this site judges it."""
+        return self.held is not None and (not self.reported or judged_by_person(self.alarm.condition))
 
     def show(self, level: Level) -> None:
         """Let the alarm speak of this level."""

@@ -62,13 +62,18 @@ def refuse_unshelve(record: Record) -> str | None:
     return None if record.shelf else f"{record.alarm.alarm} is not shelved"
 
 
-def refuse_reset(record: Record, not_gone: str | None) -> str | None:
-    """A latched alarm ends by reset, and only when its condition is gone. not_gone: why nobody can say so now."""
+def refuse_reset(record: Record, request: Request, not_gone: str | None) -> str | None:
+    """A latched alarm ends by reset, and only when its condition is gone. not_gone: why nobody can say so now.
+
+    Where only a person can say so, the reset says it, with a comment.
+    """
     alarm = record.alarm
+    if alarm.underlying in (State.UNACK, State.LATCHED_UNACK) and (record.person_judges or alarm.underlying in LATCHED):
+        return f"{alarm.alarm} cannot be reset before somebody has acknowledged it"
     if alarm.underlying in BEYOND:
-        return f"{alarm.alarm} cannot be reset: its condition still holds"
+        if not record.person_judges:
+            return f"{alarm.alarm} cannot be reset: its condition still holds"
+        return None if comment_of(request) else f"only a person can judge {alarm.alarm} gone: reset needs a comment"
     if alarm.underlying not in LATCHED:
         return f"{alarm.alarm} is not latched, there is nothing to reset"
-    if alarm.underlying is State.LATCHED_UNACK:
-        return f"{alarm.alarm} cannot be reset before somebody has acknowledged it"
     return f"{alarm.alarm} cannot be reset: {not_gone}" if not_gone else None

@@ -194,7 +194,7 @@ class SensorRules:
                 crossed, watch.x = True, x
             elif good and known:
                 crossed = False if not held.beyond or watch.inside(self._at_worst(figures, rung, x)) else None
-            if crossed is not None or watch.busy:
+            if crossed is not None or (good if held.beyond else watch.pending):
                 held.judge(now_us, crossed, rung.on_us, rung.off_us)
 
     def _at_worst(self, figures: Figures, rung: Rung, x: float) -> float:

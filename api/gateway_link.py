@@ -38,6 +38,7 @@ class GatewayLink:
 
     A clean session under a name of its own: what was missed is retained at the broker and comes again. A request is
     published only while connected, so that none is carried out minutes after its person gave up.
+    Raises OperationFailed when the site file's password or certificate file cannot be read.
     """
 
     def __init__(self, site: Site, live: LiveState) -> None:
@@ -49,7 +50,7 @@ class GatewayLink:
         self._pending: dict[str, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._is_v5 = site.mqtt.protocol == "5"
-        self._client = self._build()
+        self._client: mqtt.Client | None = self._build()
         self._trouble = f"no connection to the broker {self._broker} yet"
         self._up = False
         self._stopping = False
@@ -65,17 +66,20 @@ class GatewayLink:
 
     def start(self) -> None:
         """Start paho's thread; a broker that is not there yet is tried again until `stop`."""
-        self._client.connect_async(self._site.mqtt.host, self._site.mqtt.port, keepalive=10)
-        self._client.loop_start()
+        if self._client is not None:
+            self._client.connect_async(self._site.mqtt.host, self._site.mqtt.port, keepalive=10)
+            self._client.loop_start()
 
     def stop(self) -> None:
-        """Disconnect and end the thread."""
-        self._stopping = True
-        self._client.disconnect()
-        self._client.loop_stop()
-        # paho closes its wake-up sockets only when it is collected; our methods on it would make that a matter of luck.
+        """Disconnect and end the thread, for good."""
+        client, self._client, self._stopping = self._client, None, True
+        if client is None:
+            return
+        client.disconnect()
+        client.loop_stop()
+        # paho closes its wake-up sockets when it is collected: without our methods on it, that is now.
         for hook in ("on_connect", "on_connect_fail", "on_disconnect", "on_subscribe", "on_message"):
-            setattr(self._client, hook, None)
+            setattr(client, hook, None)
 
     def ask(
         self, action: str, target: str, args: dict[str, Any], *, by: str, role: str, within_s: float = ANSWER_WITHIN_S
@@ -84,7 +88,8 @@ class GatewayLink:
 
         Raises Refused with the gateway's sentence when it says no, NotConfirmed when it says nothing in time.
         """
-        if not self._client.is_connected():
+        client = self._client
+        if client is None or not client.is_connected():
             raise NotConfirmed(f"not sent: {self.trouble or 'the broker is gone'}")
         request = secrets.token_hex(16)
         answer: Future[dict[str, Any]] = Future()
@@ -96,7 +101,7 @@ class GatewayLink:
             "reply_to": self._reply_to,
         }  # fmt: skip
         try:
-            self._client.publish(
+            client.publish(
                 self._topics.of(Kind.REQUEST, action),
                 msgspec.json.encode(document),
                 qos=1,

@@ -23,6 +23,8 @@ MAY_COMMAND: Final = frozenset({"officer", "supervisor", "admin"})
 PASSWORD_MIN: Final = 8
 """Characters; NIST SP 800-63B (revision 3) section 5.1.1.2."""
 PASSWORD_MAX: Final = 256
+_QUEUE_S: Final = 3.0
+"""How long a log-in waits for others [s], so that a flood of them cannot hold every thread of the web process."""
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -57,13 +59,19 @@ class UserStore:
         return self._load().get(name)
 
     def verify(self, name: str, password: str) -> User | None:
-        """The user if the password is theirs; a stranger's name takes as long as a wrong password."""
+        """The user if the password is theirs; a stranger's name takes as long as a wrong password.
+
+        Raises OperationFailed when too many log in at once, or the file is damaged.
+        """
         user = self.get(name)
-        with self._verifying:
-            try:
-                self._hasher.verify(user.hash if user else self._decoy, password[: PASSWORD_MAX + 1])
-            except (VerificationError, InvalidHashError):
-                return None
+        if not self._verifying.acquire(timeout=_QUEUE_S):
+            raise OperationFailed("too many log-ins at once; try again in a few seconds")
+        try:
+            self._hasher.verify(user.hash if user else self._decoy, password[: PASSWORD_MAX + 1])
+        except (VerificationError, InvalidHashError):
+            return None
+        finally:
+            self._verifying.release()
         return user
 
     def put(self, name: str, role: str, password: str) -> User:

@@ -31,7 +31,8 @@ def coalesce(events: Iterable[Event]) -> list[Event]:
         kept = _kept(samples)
         out.append(Pack(source, "", tuple(kept)))
         if len(kept) < len(samples):
-            out.append(Counted(source, "coalesced", f"{len(samples)} samples stand as {len(kept)}: the engine was behind"))
+            note = f"{len(samples)} samples stand as {len(kept)}: the engine was behind"
+            out.append(Counted(source, "coalesced", note))
     return out
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alerts.model import Command, Reply, Transition
-from gateway.stores.packing import Outcome
 
 
 class VerdictChange(NamedTuple):
@@ -29,20 +28,22 @@ class VerdictChange(NamedTuple):
 class Decisions:
     """One step's outcome.
 
-    commands go out first, before any disk. rows, transitions, verdicts, replies and notices are journaled with the
-    events. documents (topic below the site's root → payload, None = remove), replies, messages and acks follow the
-    commit. acks: (node, boot, seq) up to which everything is durable once this step is. dirty: sensors whose
-    `reading` and `exposure` documents changed; urgent: those whose verdict or quality did.
+    commands go out first, before any disk. rows (tuples after `gateway.stores.packing.Outcome`), transitions, verdicts,
+    requests and notices are journaled with the events. documents (topic below the site's root → payload, None =
+    remove), replies, messages and acks follow the commit. acks: (node, boot, seq) up to which everything is durable
+    once this step is. dirty: sensors whose `reading` and `exposure` documents changed; urgent: those whose verdict or
+    quality did.
     """
 
     commands: list[Command] = field(default_factory=list)
-    rows: list[Outcome] = field(default_factory=list)
+    rows: list[tuple[int, int, int, int, int, float, float, int]] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     verdicts: list[VerdictChange] = field(default_factory=list)
     replies: list[tuple[Reply, str]] = field(default_factory=list)
     documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: list[Any] = field(default_factory=list)
     notices: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     acks: list[tuple[str, int, int]] = field(default_factory=list)
     dirty: set[int] = field(default_factory=set)
     urgent: set[int] = field(default_factory=set)

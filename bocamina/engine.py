@@ -1,16 +1,362 @@
-"""The engine: a pure function of (site file, state, events, time). Live run, replay, drill and simulation are this one code.
+"""The engine: a pure function of (site file, state, events, time). Live run, replay and drill are this one code.
 
 `step(now, a + b)` decides what `step(now, a)` and then `step(now, b)` decide. There is no clock, thread, port or
 disk in it; ids are counted. What it decides is carried out by `bocamina/service.py`.
 """
 
-from typing import Final
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from alerts.desk import AlarmDesk
+from alerts.model import Priority, Reply
+from bocamina.decisions import Decisions, VerdictChange
+from bocamina.documents import Latest, exposure_document, reading_document
+from bocamina.response import Response
+from bocamina.shifts import ShiftCalendar
+from gateway.conditioning.channel import Conditioner
+from gateway.conditioning.intake import Intake
+from gateway.conditioning.ranges import resolve_full_scale, resolve_resolution, resolve_warm_up
+from gateway.domain.errors import Refused
+from gateway.domain.events import (
+    ActuatorState,
+    Counted,
+    Delivery,
+    Event,
+    HeadCount,
+    LinkState,
+    NodeStatus,
+    Pack,
+    Presence,
+    Remembered,
+    Request,
+    Started,
+    Tick,
+)
+from gateway.domain.figures import Figures, LimitFigure
+from gateway.domain.limits import Limit, limits_for
+from gateway.domain.moment import Moment
+from gateway.domain.quality import Quality, Reason
+from gateway.domain.quantities import DUST
+from gateway.domain.site import Site
+from gateway.drivers.table import DRIVERS
+from gateway.exposure import readiness
+from gateway.exposure.streaming import Line, Streaming, hold_s_for
 
 REMEMBERED_REQUESTS: Final = 1000
 """Requests are idempotent by id; a repeat within this many gets the first answer again."""
-
 DESK_ACTIONS: Final = frozenset({"acknowledge", "shelve", "unshelve", "reset"})
+MOST_ROUNDS: Final = 8
+"""Findings of the protocols may change alarms, which the protocols look at again; it ends long before this."""
+LIVE_MINUTES: Final = frozenset({0, 1, 5, 10, 15, 480, 600})
+"""Averaging times that the streaming core keeps a window for."""
 
 
 class Engine:
-    """All that the gateway knows, moved by events only."""
+    """All that the gateway knows, moved by events only. Constructing it opens nothing."""
+
+    def __init__(self, site: Site, site_hash: str) -> None:
+        self.site, self.site_hash = site, site_hash
+        sensors = site.sensors
+        full_scale = resolve_full_scale(site, {name: spec.full_scale for name, spec in DRIVERS.items()})
+        warm_up = resolve_warm_up(site, {name: spec.warm_up_s for name, spec in DRIVERS.items()})
+        self._conditioner = Conditioner(site, full_scale, warm_up)
+        self._intake = Intake()
+        self._limits: list[tuple[Limit, ...]] = [
+            tuple(x for x in limits_for(s.quantity, site.site.regimes) if x.averaging_minutes in LIVE_MINUTES)
+            for s in sensors
+        ]
+        lines = [
+            Line(
+                hold_s_for(s.period_s, s.max_age_s, dust=s.quantity in DUST),
+                math.nan if full is None else full,
+                resolve_resolution(s),
+            )
+            for s, full in zip(sensors, full_scale, strict=True)
+        ]
+        self.exposure = Streaming(lines, shift_hours=site.site.shift_hours)
+        self.desk = AlarmDesk(site, limits_for, full_scale)
+        self.response = Response(site, self.desk)
+        self._shifts = ShiftCalendar(site)
+        self._shift = ""
+        self._latest = [Latest()] * len(sensors)
+        self._verdicts: list[dict[tuple[str, str, int, float], str]] = [{} for _ in sensors]
+        self._replies: OrderedDict[str, Reply] = OrderedDict()
+        self._boots: dict[tuple[str, str], int] = {}
+        self.counts: Counter[str] = Counter()
+        self._handlers: dict[type[Any], Callable[[Moment, Any, Decisions], None]] = {
+            Pack: self._pack,
+            Tick: self._tick,
+            Started: self._started,
+            LinkState: self._link,
+            NodeStatus: self._node,
+            ActuatorState: self._actuator,
+            Presence: self._presence,
+            HeadCount: self._head_count,
+            Request: self._request,
+            Remembered: self._remember,
+            Counted: self._count,
+        }
+
+    @staticmethod
+    def warm_up() -> None:
+        """Compile the kernels and check them against their slow twin; raises when they differ."""
+        readiness.warm_up()
+
+    def step(self, now: Moment, events: Sequence[Event]) -> Decisions:
+        """Consume the events in their order, as of `now`."""
+        out = Decisions()
+        for event in events:
+            self._handlers[type(event)](now, event, out)
+            self._settle(now, out, always=type(event) is not Pack)
+        return out
+
+    # --- Readings ----------------------------------------------------------------------------------------------------
+
+    def _pack(self, now: Moment, pack: Pack, out: Decisions) -> None:
+        delivery, short_seq = int(pack.delivery), 0
+        boot, seq = pack.boot, pack.seq
+        if boot is not None and seq is not None:  # counters make a pack idempotent; without them its samples' times do
+            short_seq = seq % 1000
+            overtaken = self._intake.overtaken(pack.node, boot, seq)
+            is_new = self._intake.accept(now, pack.node, boot, seq)
+            out.acks += self._intake.ack_points(now)
+            if is_new and not overtaken:
+                self._note_boot(now, pack, boot)
+            if not is_new:
+                self.counts["duplicates"] += 1
+                return
+            if overtaken and delivery == Delivery.LIVE:
+                delivery = int(Delivery.BACKLOG)
+        condition, feed, figures_of = self._conditioner.condition, self.exposure.feed, self.exposure.figures
+        judge, latest = self.desk.sample, self._latest
+        for sample in pack.samples:
+            i = sample.sensor
+            if (boot is None or seq is None) and not self._intake.accept_sample(i, sample.source_us, sample.value):
+                self.counts["duplicates"] += 1
+                continue
+            value, quality, reason, time_us = condition(now, delivery, sample)
+            out.rows.append((i, quality, reason, delivery, time_us, sample.value, value, short_seq))
+            if quality == Quality.LATE:
+                continue
+            if quality != latest[i].quality or reason != latest[i].reason:
+                out.urgent.add(i)
+            latest[i] = Latest(time_us, value, quality, reason)
+            out.dirty.add(i)
+            feed(i, now.now_us, value, quality, reason)
+            judge(now, i, value, quality, reason, figures_of(i, now.now_us))
+
+    def _note_boot(self, now: Moment, pack: Pack, boot: int) -> None:
+        """A node that counts boots anew was switched off: its cells warm up again."""
+        before = self._boots.get((pack.source, pack.node))
+        self._boots[pack.source, pack.node] = boot
+        if before not in (None, boot):
+            cells = [i for i, s in enumerate(self.site.sensors)
+                     if s.source == pack.source and s.channel.startswith(f"{pack.node}/")]  # fmt: skip
+            self._conditioner.restart(now, cells)
+
+    # --- Time --------------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: Moment, _tick: Tick, out: Decisions) -> None:
+        shift = self._shifts.key(now.utc_us)
+        if shift != self._shift:
+            self._shift = shift
+            self.exposure.start_shift(now.now_us)
+        self.exposure.advance(now.now_us)
+        for i in self._conditioner.tick(now):
+            self._latest[i] = Latest(self._latest[i].time_us)
+            out.dirty.add(i)
+            out.urgent.add(i)
+        self.desk.tick(now, self._figures_at(now))
+        self.desk.report(now, "gateway", "clock", not now.trusted, priority=Priority.WARNING)
+        for i, limits in enumerate(self._limits):
+            if limits:
+                self._judge_limits(now, i, limits, out)
+
+    def _judge_limits(self, now: Moment, i: int, limits: Sequence[Limit], out: Decisions) -> None:
+        known = self._verdicts[i]
+        for figure in self.exposure.limit_figures(i, now.now_us, limits):
+            key = (figure.regime, figure.kind, figure.averaging_minutes, figure.base_limit)
+            if known.get(key, "indeterminate") == figure.verdict:
+                continue
+            known[key] = figure.verdict
+            out.verdicts.append(self._change(now, i, figure))
+            out.dirty.add(i)
+            out.urgent.add(i)
+
+    def _change(self, now: Moment, i: int, figure: LimitFigure) -> VerdictChange:
+        sensor = self.site.sensors[i]
+        return VerdictChange(
+            now.utc_us, sensor.id, sensor.zone, sensor.quantity, figure.regime, figure.kind, figure.method,
+            figure.limit, figure.value, figure.low, figure.high, figure.coverage, figure.verdict,
+        )  # fmt: skip
+
+    # --- Everything else ---------------------------------------------------------------------------------------------
+
+    def _started(self, now: Moment, event: Started, out: Decisions) -> None:
+        self.response.restarted(now)
+        self._conditioner.resume(now)
+        out.notices.append({"what": "started", "site_hash": event.site_hash, "version": event.version})
+
+    def _link(self, now: Moment, event: LinkState, out: Decisions) -> None:
+        del out
+        known = {source.id for source in self.site.sources}
+        is_source = event.source in known
+        subject, condition = (event.source, "comm_lost") if is_source else ("gateway", f"{event.source}_lost")
+        self.desk.report(
+            now, subject, condition, not event.up, priority=Priority.WARNING, on_s=5, off_s=30,
+            reason=event.detail[:200] or None, source="Limits reference 6.2, signal lost [D]",
+        )  # fmt: skip
+
+    def _node(self, now: Moment, event: NodeStatus, out: Decisions) -> None:
+        del out
+        if not (event.retained and event.online):
+            self.response.node(now, event)
+
+    def _actuator(self, now: Moment, event: ActuatorState, out: Decisions) -> None:
+        del out
+        self.response.actuator(now, event)
+
+    def _presence(self, now: Moment, event: Presence, out: Decisions) -> None:
+        self._refusable(now, out, "presence", lambda: self.response.presence(now, event))
+
+    def _head_count(self, now: Moment, event: HeadCount, out: Decisions) -> None:
+        self._refusable(now, out, "count", lambda: self.response.count(now, event))
+
+    def _refusable(self, now: Moment, out: Decisions, what: str, do: Callable[[], None]) -> None:
+        del now
+        try:
+            do()
+        except Refused as refusal:
+            self.counts["refused"] += 1
+            out.notices.append({"what": what, "refused": str(refusal)})
+
+    def _request(self, now: Moment, event: Request, out: Decisions) -> None:
+        reply = self._replies.get(event.id)
+        if reply is None:
+            ask = self.desk.request if event.action in DESK_ACTIONS else self.response.request
+            reply = self._replies[event.id] = ask(now, event)
+            if len(self._replies) > REMEMBERED_REQUESTS:
+                self._replies.popitem(last=False)
+            out.requests.append(
+                {"id": event.id, "action": event.action, "by": event.by, "role": event.role, "target": event.target,
+                 "args": event.args, "ok": reply.ok, "error": reply.error}
+            )  # fmt: skip
+        out.replies.append((reply, event.reply_to))
+
+    def _count(self, now: Moment, event: Counted, out: Decisions) -> None:
+        del now, out
+        self.counts[event.kind] += 1
+
+    def _remember(self, now: Moment, event: Remembered, out: Decisions) -> None:
+        """What the broker kept of us: adopt what the journal does not know, take back what it knows as normal."""
+        for document in event.alarms:
+            name = str(document.get("alarm"))
+            if self.desk.adopt(now, document):
+                continue
+            alarm = self.desk.alarm(name)
+            if alarm is None or alarm not in self.desk.active():
+                out.documents[f"alarm/{name}"] = None
+        for document in event.protocols:
+            if document.get("protocol") == "evacuation":
+                self.response.evacuation.adopt(now, document)
+        self._explain_sirens(now, event.actuators)
+        out.documents |= {k: v for k, v in self.standing_documents(now).items() if k not in out.documents}
+
+    def _explain_sirens(self, now: Moment, actuators: dict[str, dict[str, Any]]) -> None:
+        """A siren that sounds and that no alarm explains was commanded by a former life whose commit did not come.
+
+        It stands as an alarm of its own, so that nobody but a person silences it.
+        """
+        self.response.settle(now, self._figures_at(now), Decisions())
+        words = {"warn": Priority.HIGH, "evacuate": Priority.EVACUATE}
+        for actuator in self.site.actuators:
+            said = actuators.get(actuator.id, {}).get("setpoint")
+            priority = words.get(said) if actuator.kind == "siren" and isinstance(said, str) else None
+            wanted = self.response.commander.wanted(actuator.id)
+            if priority is None or wanted in {said, "evacuate"}:
+                continue
+            document = {
+                "alarm": f"{actuator.id}.recovered", "condition": "recovered", "priority": priority.word,
+                "zone": actuator.zones[0] if actuator.zones else None, "sensor": None,
+            }  # fmt: skip
+            self.desk.adopt(now, document)
+
+    # --- Joining -----------------------------------------------------------------------------------------------------
+
+    def _figures_at(self, now: Moment) -> Callable[[int], Figures]:
+        return lambda i: self.exposure.figures(i, now.now_us)
+
+    def _settle(self, now: Moment, out: Decisions, *, always: bool) -> None:
+        """While alarms changed (or something other than readings came) let the protocols look at them."""
+        rounds = 0
+        while True:
+            transitions = self.desk.transitions()
+            out.transitions += transitions
+            for transition in transitions:
+                out.documents[f"alarm/{transition.alarm}"] = transition.document
+            if not (transitions or (always and rounds == 0)) or rounds >= MOST_ROUNDS:
+                break
+            self.response.settle(now, self._figures_at(now), out)
+            rounds += 1
+        if rounds:
+            out.documents |= self.response.changed_documents(now, self._is_protected)
+
+    def _is_protected(self, zone: str) -> bool:
+        """Whether every sensor that watches this zone's gas gives usable values now, and there is one."""
+        watching = [i for i, s in enumerate(self.site.sensors) if s.zone == zone and self._limits[i]]
+        return bool(watching) and all(
+            self._latest[i].quality <= Quality.UNCERTAIN and self._latest[i].reason != Reason.WARMING_UP
+            for i in watching
+        )
+
+    # --- What is asked of it -----------------------------------------------------------------------------------------
+
+    def documents_of(self, i: int, now: Moment) -> tuple[dict[str, Any], dict[str, Any]]:
+        """`reading/…` and `exposure/…` of sensor i."""
+        sensor, latest = self.site.sensors[i], self._latest[i]
+        figures = self.exposure.limit_figures(i, now.now_us, self._limits[i]) if self._limits[i] else []
+        return reading_document(sensor, latest), exposure_document(sensor, latest, figures)
+
+    def standing_documents(self, now: Moment) -> dict[str, dict[str, Any]]:
+        """All retained documents that stand: alarms that are not normal, protocols, zones."""
+        alarms = {f"alarm/{alarm.alarm}": self.desk.document(alarm, now) for alarm in self.desk.active()}
+        return alarms | self.response.documents(now, self._is_protected)
+
+    # --- Over a restart ----------------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """All state but the windows of exposure, which are fed again from the journal; plain values for msgpack."""
+        return {
+            "conditioner": self._conditioner.dump(),
+            "intake": self._intake.dump(),
+            "exposure": self.exposure.dump_small(),
+            "sensors": [sensor.id for sensor in self.site.sensors],
+            "desk": self.desk.dump(),
+            "response": self.response.dump(),
+            "shift": self._shift,
+            "boots": [[*key, boot] for key, boot in self._boots.items()],
+            "latest": [list(latest) for latest in self._latest],
+            "verdicts": [[[list(key), verdict] for key, verdict in known.items()] for known in self._verdicts],
+            "replies": [list(reply) for reply in self._replies.values()],
+            "counts": dict(self.counts),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up what `dump` gave, also of a site file with other sensors: what both have goes on."""
+        self._conditioner.load(state["conditioner"])
+        self._intake.load(state["intake"])
+        self.desk.load(state["desk"])
+        self.response.load(state["response"])
+        self._replies = OrderedDict((reply[0], Reply(*reply)) for reply in state["replies"])
+        self.counts = Counter(state["counts"])
+        self._boots = {(source, node): boot for source, node, boot in state["boots"]}
+        if state["sensors"] == [sensor.id for sensor in self.site.sensors]:
+            self.exposure.load_small(state["exposure"])
+            self._shift = state["shift"]
+        former = {ident: i for i, ident in enumerate(state["sensors"])}
+        for i, sensor in enumerate(self.site.sensors):
+            if sensor.id in former:
+                self._latest[i] = Latest(*state["latest"][former[sensor.id]])
+                self._verdicts[i] = {tuple(key): verdict for key, verdict in state["verdicts"][former[sensor.id]]}

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Collection
 from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from gateway.domain.history import AlarmChange, AuditRecord, CommandRecord, History, Page, Reading, Verdict
 
 Cell = str | float | int | bool | None
+Ask = Callable[[History, Collection[str] | None, int | None, int | None, int, str | None], Page[Any]]
+"""One page of the history: sensors, start, end [µs UTC], limit, cursor; sensors count only in what is `by_sensor`."""
 
 
 class Column(Enum):
@@ -18,15 +20,6 @@ class Column(Enum):
     NUMBER = "number"
     COUNT = "count"
     FLAG = "flag"
-
-
-class Ask(Protocol):
-    """One page of the history; `sensors` counts only where the extract is `by_sensor`."""
-
-    def __call__(
-        self, history: History, sensors: Collection[str] | None, start_us: int | None, end_us: int | None, limit: int,
-        cursor: str | None,
-    ) -> Page[Any]: ...  # fmt: skip
 
 
 class Extract(NamedTuple):

@@ -36,6 +36,5 @@ class Publisher:
         return sensor
 
     def due(self, now_us: int) -> bool:
-        """Whether a sensor is due now. The first in line waits least: a later one is earlier only if it is urgent,
-        and those stand in front."""
+        """Whether a sensor is due now: the first in line waits least, and the urgent stand in front."""
         return bool(self._due) and next(iter(self._due.values())) <= now_us

@@ -38,13 +38,13 @@ from gateway.stores.rows import Kind
 from gateway.stores.writer import Group, JournalWriter, Record
 from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
-from gateway.transports.serial_port import SerialSource
+from gateway.transports.serial_port import Line, SerialSource
 
 log = logging.getLogger(__name__)
 
 TICK_US: Final = SECOND_US
 MOST_AT_ONCE: Final = 500
-"""Items of the inbox that one step takes: a burst is cut, so that its first alarm does not wait for its last reading."""
+"""Items of the inbox that one step takes: a burst is cut, so that its first alarm does not wait for its last one."""
 SNAPSHOT_EVERY_US: Final = 300 * SECOND_US
 SNAPSHOT_EVERY_ROWS: Final = 20_000
 """A restart steps through what came after the newest snapshot: at most this much time, or this many readings."""
@@ -98,7 +98,7 @@ class GatewayService:
         self._node_acked_at: dict[str, float] = {}
         self._acks_lock = threading.Lock()
         self._down: dict[str, str] = {}
-        self._remembered = False
+        self._remembered = self._journal_down = False
         self._steps = 0
         self._next_tick_us = self._next_status_us = 0
         self._snapshot_due_us = self._rows_since_snapshot = 0
@@ -159,9 +159,8 @@ class GatewayService:
         source = next(s for s in self.site.sources if s.id == ident)
         spec = self._lines[ident].spec
         return SerialSource(
-            source.id, source.port or "", source.baud or spec.baud,
-            bytesize=spec.bytesize, parity=spec.parity, stopbits=spec.stopbits,
-            start_command=spec.start_command, silence_s=max(30.0, 3 * spec.period_s),
+            source.id, source.port or "", Line(source.baud or spec.baud, spec.parity, spec.stopbits),
+            start_commands=spec.start_command, silence_s=max(30.0, 3 * spec.period_s),
             on_bytes=lambda source_id, data, _ns: self._inbox.put(_Bytes(source_id, data)),
             on_link=lambda source_id, up, detail: self._inbox.put(_SerialLink(source_id, up, detail)),
         )  # fmt: skip
@@ -193,12 +192,21 @@ class GatewayService:
             events = coalesce(events)
         ticks = moment.now_us >= self._next_tick_us
         if ticks:
+            events += self._journal_news()
             events.append(Tick())
             self._next_tick_us = max(self._next_tick_us + TICK_US, moment.now_us + TICK_US // 2)
             self._manager.alive()
         if events:
             self._step(moment, events, inbounds, snapshot=ticks and self._snapshot_is_due(moment))
         self._hand_out(moment)
+
+    def _journal_news(self) -> list[Event]:
+        """The journal as a link that can be lost: an alarm says so, on a siren that needs no disk."""
+        trouble = self._writer.failure or ("" if self._writer.alive else "its writer has ended")
+        if bool(trouble) == self._journal_down:
+            return []
+        self._journal_down = bool(trouble)
+        return [LinkState("journal", not trouble, trouble)]
 
     def _take(self, timeout_s: float) -> list[Any]:
         items: list[Any] = []
@@ -278,7 +286,8 @@ class GatewayService:
             return
         now = monotonic()
         with self._acks_lock:
-            due = {n: p for n, p in self._node_acks.items() if now - self._node_acked_at.get(n, 0.0) >= NODE_ACK_EVERY_S}
+            last = self._node_acked_at
+            due = {n: p for n, p in self._node_acks.items() if now - last.get(n, 0.0) >= NODE_ACK_EVERY_S}
             for node in due:
                 del self._node_acks[node]
         for node, (boot, seq) in due.items():
@@ -313,7 +322,12 @@ class GatewayService:
     # --- What is told of ourselves -----------------------------------------------------------------------------------
 
     def _publish(self, topic: str, document: dict[str, Any] | None) -> None:
-        self._link.publish(self._topics.root + topic, self._encode(document) if document else b"", retain=True)
+        """A retained document; None takes it back. An alarm says `normal` once before it goes."""
+        topic = self._topics.root + topic
+        if document is not None:
+            self._link.publish(topic, self._encode(document), retain=True)
+        if document is None or document.get("state") == "normal" and "alarm" in document:
+            self._link.publish(topic, b"", retain=True)
 
     def _note_link(self, source: str, up: bool, detail: str) -> None:
         if up:

@@ -159,8 +159,11 @@ class Evacuation:
             course.signatures.clear()
             course.silenced_until_us = 0
         grows = not zones <= set(course.zones) or (whole and not course.whole)
-        rises = RANK[stage] > RANK[course.stage] or (grows and course.stage in ("muster", "refuge"))
-        if rises and stage != course.stage:
+        if grows and course.stage in ("muster", "refuge") and RANK[stage] < RANK["muster"]:
+            stage = "evacuate"  # those who are gathered wait; others have still to leave
+        elif RANK[stage] <= RANK[course.stage]:
+            stage = course.stage
+        if stage != course.stage:
             course.stage, course.since_utc_us = stage, moment.utc_us
         course.zones = sorted({*course.zones, *zones})
         course.origins = sorted({*course.origins, *origins})

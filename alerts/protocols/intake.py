@@ -7,10 +7,12 @@ from alerts.graph import MineGraph
 from alerts.model import Alarm, Finding, Priority
 from alerts.protocols.air import FiguresOf, at_least, reading, sensors_in
 from gateway.domain.moment import Moment
-from gateway.domain.quantities import unit_of
+from gateway.domain.quantities import QUANTITIES, unit_of
 from gateway.domain.site import Actuator, Site
 
 Intake = Literal["clean", "contaminated", "not_watched"]
+TRACE_STEPS: Final = 3
+"""Within three steps of its resolution a cell reads its rest value (limits reference 6.5): no gas at the intake."""
 NOT_WATCHED_WORDS: Final = "entrada de aire sin vigilancia"
 
 
@@ -67,7 +69,8 @@ class IntakeGuards:
             return None
         inside = sensors_in(self._site, fan.zones, [quantity])
         found = (reading(self._site.sensors[i], figures_of(i), moment.now_us) for i in inside)
-        return max((now.value for now in found if now.usable), default=None)
+        best = max((now.value for now in found if now.usable), default=None)
+        return None if best is None else max(best, TRACE_STEPS * QUANTITIES[quantity].resolution)
 
     def finding(self, intake: IntakeState) -> Finding | None:
         """`intake_contaminated` of the guard: High while a demanded fan is held for it."""

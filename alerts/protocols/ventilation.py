@@ -35,10 +35,11 @@ WORST_FIRST: Final[tuple[FanState, ...]] = ("ineffective", "manual", "demand", "
 
 @dataclass(slots=True)
 class _Override:
-    """A person's setpoint [%] until an engine time [µs]."""
+    """A person's setpoint [%] until an engine time [µs]; until_utc_us is for people."""
 
     setpoint: float
     until_us: int
+    until_utc_us: int
     by: str
 
 
@@ -260,9 +261,10 @@ class Ventilation:
         return self._interlock.withdraw(moment)
 
     def proven_since_us(self, zone: str) -> int | None:
-        """Since when all proven fans of a zone move air (engine time [µs]); None if one does not, or none serves it."""
-        since = [self._proofs[f].proven_since_us for f, a in self._fans.items() if zone in a.zones]
-        return max((s for s in since if s is not None), default=None) if all(s is not None for s in since) else None
+        """Since when every fan of the zone that can prove its air moves it (engine time [µs]); None if one does not."""
+        proofs = [self._proofs[f] for f, a in self._fans.items() if zone in a.zones and self._proofs[f].has_sensor]
+        since = [proof.proven_since_us for proof in proofs if proof.proven_since_us is not None]
+        return max(since) if since and len(since) == len(proofs) else None
 
     def has_proof(self, zone: str) -> bool:
         """Whether a fan that can prove its air serves the zone."""
@@ -293,7 +295,9 @@ class Ventilation:
         not_empty = [z for z in reach & self._graph.mine if occupancy.may_hold_people(z, moment)]
         check_order(actuator, order.setpoint, self._interlock, not_empty, fan.dropped_us is not None, reach)
         self._raise(actuator, fan)
-        fan.override = _Override(order.setpoint, moment.now_us + order.for_us, request.by)
+        fan.override = _Override(
+            order.setpoint, moment.now_us + order.for_us, moment.utc_us + order.for_us, request.by
+        )
 
     def restarted(self, moment: Moment) -> None:
         """The gateway comes back: levels are held until the fans speak, and a raised fan runs its least time anew."""
@@ -303,17 +307,18 @@ class Ventilation:
                 fan.demand_us = moment.now_us
 
     def document(self, moment: Moment) -> dict[str, Any]:
-        """The payload of `protocol/ventilation`: the worst fan's state, and every fan's under `fans`."""
+        """The payload of `protocol/ventilation` after the last step: the worst fan's state, and all under `fans`."""
+        del moment
         state, since = self._shown
         zones = sorted({z for f, a in self._fans.items() if self._known[f].state != "normal" for z in a.zones})
         return {
             "protocol": "ventilation", "state": state, "zones": zones, "since": rfc3339(since), "drill": False,
-            "fans": {fan: self._fan_document(moment, fan) for fan in self._fans},
+            "fans": {fan: self._fan_document(fan) for fan in self._fans},
         }  # fmt: skip
 
-    def _fan_document(self, moment: Moment, fan_id: str) -> dict[str, Any]:
+    def _fan_document(self, fan_id: str) -> dict[str, Any]:
         fan, proof, override = self._known[fan_id], self._proofs[fan_id], self._known[fan_id].override
-        until = None if override is None else rfc3339(moment.utc_us + override.until_us - moment.now_us)
+        until = None if override is None else rfc3339(override.until_utc_us)
         return {
             "state": fan.state, "since": rfc3339(fan.since_utc_us), "wanted": fan.wanted, "setpoint": fan.setpoint,
             "running": fan.running, "reason": fan.reason, "failed": proof.failed,

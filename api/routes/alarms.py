@@ -31,9 +31,6 @@ def active(services: Services) -> list[dict[str, Any]]:
     return sorted(found, key=lambda alarm: (_RANK.get(alarm.get("priority", ""), 0), str(alarm.get("since"))))
 
 
-
-
-
 @router.post("/{alarm}/acknowledge")
 def acknowledge(alarm: Alarm, services: Svc, session: Commander, body: Comment | None = None) -> Answer:
     """A named person has seen it; that ends nothing. 409 when the gateway refuses, 504 when it does not answer."""

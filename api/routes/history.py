@@ -141,9 +141,11 @@ def _us(time: AwareDatetime | None) -> int | None:
 
 
 def _known_sensors(services: Services, names: list[str] | None) -> list[str] | None:
-    known = {sensor.id for sensor in services.site.sensors}
-    if names is not None and (strange := [name for name in names if name not in known]):
-        raise Problem(422, f"sensor: {strange[0]!r} is no sensor of this site", kind="invalid")
+    """The names, if each is or was a sensor of this site."""
+    if names is not None:
+        known = {sensor.id for sensor in services.site.sensors} | _history(services).sensors()
+        if strange := [name for name in names if name not in known]:
+            raise Problem(422, f"sensor: {strange[0]!r} is and was no sensor of this site", kind="invalid")
     return names
 
 

@@ -1,8 +1,8 @@
 // The page: log-in, language, what to show when, and the questions before an order.
 
 import { alarmCard, alarmPlace, alarmTitle, byUrgency, empty, fill, protocolCard, zoneCard } from "/static/cards.js";
-import { Problem, call, follow, logIn, logOut, model, watch, watched, whoAmI } from "/static/model.js";
-import { amount, duration, language, setTimeZone, speak, t, word } from "/static/texts.js";
+import { Problem, call, follow, logIn, logOut, model, took, watch, watched, whoAmI } from "/static/model.js";
+import { duration, language, setTimeZone, speak, t, word } from "/static/texts.js";
 
 const $ = (id) => document.getElementById(id);
 const announced = new Set();
@@ -45,9 +45,9 @@ function draw() {
   if (!model.site) return;
   const alarms = byUrgency();
   const first = alarms.reduce((oldest, alarm) => (!oldest || String(alarm.since) < String(oldest.since) ? alarm : oldest), null);
-  fill($("alarms"), alarms.length ? alarms.map((alarm) => alarmCard(alarm, alarms.length > 1 && alarm === first, ask)) : [empty("alarms", t.noAlarms)]);
+  fill($("alarms"), alarms.length ? alarms.map((alarm) => alarmCard(alarm, alarms.length > 1 && alarm === first, ask)) : [empty("alarms", watched(watch().state) ? t.noAlarms : t.unknownAlarms)]);
   const protocols = [...model.protocols.values()].sort((a, b) => a.protocol.localeCompare(b.protocol));
-  fill($("protocols"), protocols.length ? protocols.map(protocolCard) : [empty("protocols", t.noProtocols)]);
+  fill($("protocols"), protocols.length ? protocols.map((protocol) => protocolCard(protocol, ask)) : [empty("protocols", t.noProtocols)]);
   fill($("zones"), model.zones.length ? model.zones.map((zone) => zoneCard(zone, alarms)) : [empty("zones", t.noZones)]);
   document.title = alarms.length ? `(${alarms.length}) ${word("priority", alarms[0].priority)} · ${model.site.name}` : model.site.name;
   announce(alarms);
@@ -56,32 +56,24 @@ function draw() {
 function drawWatch() {
   const { state, age } = watch();
   const gateway = model.health?.gateway ?? {};
-  const old = age == null ? "" : duration(age);
   const text = {
-    page: age == null ? t.connecting : t.pageSilent(old), slow: t.pageSlow(old), gateway: t.gatewaySilent,
+    page: age == null ? t.connecting : t.pageSilent, slow: t.pageSlow, gateway: t.gatewaySilent,
     degraded: t.degraded, starting: t.starting, ok: "",
   }[state];
   const lost = !watched(state);
   const remarks = [gateway.broker_durable === false && t.brokerNotDurable, gateway.clock_trusted === false && t.clockUntrusted].filter(Boolean);
-  show($("watch"), text !== "", `watch ${lost ? "bad" : "remark"}`, lost ? t.notWatched : "", lost ? `${text} ${t.measureFirst}` : text);
-  $("pulse").hidden = lost;
-  $("pulse").textContent = [t.pulse(old), ...remarks].join(" · ");
+  const banner = $("watch");
+  banner.hidden = text === "";
+  banner.className = `watch ${lost ? "bad" : "remark"}`;
+  write(banner.querySelector("strong"), lost ? t.notWatched : "");
+  write(banner.querySelector("span"), lost ? `${text} ${t.measureFirst}` : text);
+  $("pulse").hidden = false;
+  write($("pulse"), [age == null ? t.neverHeard : t.lastHeard(duration(age)), ...remarks].join(" · "));
   document.body.classList.toggle("lost", lost);
 }
 
 // An alert region is written to only when its words change, else a screen reader would say it every second.
-function show(element, visible, style, strong, text) {
-  const [head, body] = [element.querySelector("strong"), element.querySelector("span")];
-  element.hidden = !visible;
-  element.className = style;
-  if (head.textContent !== strong) head.textContent = strong;
-  const still = text.replace(/\d+ (s|min|h)\b/g, "");
-  if (element.dataset.still !== still || body.dataset.at !== String(Math.floor(performance.now() / 10000))) {
-    element.dataset.still = still;
-    body.dataset.at = String(Math.floor(performance.now() / 10000));
-    body.textContent = text;
-  }
-}
+function write(element, text) { if (element.textContent !== text) element.textContent = text; }
 
 function announce(alarms) {
   const fresh = alarms.filter((alarm) => /unack$/.test(alarm.state) && !announced.has(`${alarm.alarm}#${alarm.occurrence}#${alarm.priority}`));
@@ -102,33 +94,35 @@ function drawSoon(kind) {
 
 // -- orders ----------------------------------------------------------------------------------------------------------
 
-function ask(action, alarm) {
-  asked = { action, alarm };
+// `question`: the action, the path that carries it out, and what it is about.
+function ask(question) {
+  asked = question;
+  const { action } = question;
+  const shelving = action === "shelve";
   const dialog = $("ask");
-  $("ask-title").textContent = t.actions[action];
-  $("ask-subject").textContent = [word("priority", alarm.priority), alarmTitle(alarm), alarmPlace(alarm), alarm.value == null ? null : amount(alarm.value, alarm.unit)].filter(Boolean).join(" · ");
-  $("ask-minutes").hidden = action !== "shelve";
-  $("comment-label").textContent = action === "shelve" ? t.commentNeeded : t.commentOptional;
-  $("comment").required = action === "shelve";
+  const submit = dialog.querySelector("[type=submit]");
+  $("ask-title").textContent = submit.textContent = t.actions[action];
+  $("ask-subject").textContent = question.subject.filter(Boolean).join(" · ");
+  $("ask-minutes").hidden = !shelving;
+  $("comment-label").textContent = shelving ? t.commentNeeded : t.commentOptional;
+  $("comment").required = shelving;
   $("comment").value = "";
   dialog.querySelector(".error").textContent = "";
-  dialog.querySelector("[type=submit]").textContent = t.actions[action];
   dialog.showModal();
-  dialog.querySelector(action === "shelve" ? "#minutes" : "[type=submit]").focus();
+  (shelving ? $("minutes") : submit).focus();
 }
 
 async function order(event) {
   event.preventDefault();
   const dialog = $("ask");
   const button = dialog.querySelector("[type=submit]");
-  const { action, alarm } = asked;
+  const { action, path } = asked;
   const body = { comment: $("comment").value };
   if (action === "shelve") body.minutes = Number($("minutes").value);
   button.disabled = true;
   dialog.querySelector(".error").textContent = t.sending;
   try {
-    const shown = await call(`alarms/${alarm.alarm}/${action}`, { method: "POST", body });
-    if (shown.state === "normal") model.alarms.delete(shown.alarm); else model.alarms.set(shown.alarm, shown);
+    took(await call(path, { method: "POST", body }));
     dialog.close();
     $("said").textContent = `${t.done}: ${t.actions[action]}`;
     draw();

@@ -39,6 +39,7 @@ export function fill(container, elements) {
   if (!same) container.replaceChildren(...elements);
 }
 
+const button = (action, style, onclick) => h("button", { type: "button", class: style, "data-focus": action, onclick }, t.actions[action]);
 export const empty = (key, text) => piece(`empty/${key}`, text, () => h("p", { class: "empty" }, text));
 
 const zoneName = (id) => model.zones.find((zone) => zone.id === id)?.name ?? id ?? "";
@@ -58,7 +59,7 @@ export function alarmTitle(alarm) {
   const sensor = model.sensors.get(alarm.sensor);
   const told = alarm[`title_${language}`];
   if (told) return told;
-  return [sensor && quantityName(sensor.quantity), word("condition", alarm.condition)].filter(Boolean).join(": ");
+  return [sensor && quantityName(sensor.quantity), alarm.condition.replaceAll("_", " ")].filter(Boolean).join(": ");
 }
 
 export function alarmPlace(alarm) {
@@ -73,7 +74,8 @@ function stateWords(alarm) {
 
 export function alarmCard(alarm, first, act) {
   const may = model.me?.may_command;
-  return piece(`alarm/${alarm.alarm}`, [alarm, first, may, model.zones.map((zone) => zone.name)], () => {
+  const seen = watched(watch().state);
+  return piece(`alarm/${alarm.alarm}`, [alarm, first, may, seen, model.zones.map((zone) => zone.name)], () => {
     const actions = [];
     if (/unack$/.test(alarm.state)) actions.push("acknowledge");
     if (alarm.state.startsWith("latched")) actions.push("reset");
@@ -87,32 +89,49 @@ export function alarmCard(alarm, first, act) {
       alarm.drill && h("p", { class: "drill" }, t.drill),
       h("p", { class: "figure" }, h("strong", {}, alarm.value == null ? "" : amount(alarm.value, alarm.unit)), told),
       h("p", {}, alarmPlace(alarm), " · ", t.since(clock(alarm.since)), first && h("span", { class: "tag" }, t.firstOut),
-        alarm.extra?.access === "closed" || alarm.access === "closed" ? h("span", { class: "tag" }, t.accessClosed) : null),
+        alarm.access === "closed" && h("span", { class: "tag" }, t.accessClosed), !seen && h("span", { class: "tag bad" }, t.old)),
       h("p", { class: "state" }, stateWords(alarm), alarm.acknowledged_by && alarm.state !== "acked" && alarm.state !== "shelved" ? ` (${t.state.acked({ by: personName(alarm.acknowledged_by) })})` : ""),
-      alarm.state.startsWith("latched") && ["level", "stel", "ceiling", "oxygen_low", "oxygen_high"].includes(alarm.condition) && h("p", { class: "hint" }, t.stillForbidden),
+      seen && alarm.state.startsWith("latched") && alarm.beyond !== true && ["level", "stel", "ceiling", "oxygen_low", "oxygen_high"].includes(alarm.condition) && h("p", { class: "hint" }, t.stillForbidden),
       response && h("p", {}, h("strong", {}, `${t.responseTitle}: `), response),
       alarm.source && h("p", { class: "source" }, `${t.source}: ${[alarm.regime && word("regime", alarm.regime), alarm.source].filter(Boolean).join(", ")}`),
       h("div", { class: "buttons" }, may
-        ? actions.map((action) => h("button", { type: "button", class: action === "acknowledge" ? "primary" : "", "data-focus": action, onclick: () => act(action, alarm) }, t.actions[action]))
+        ? actions.map((action) => button(action, action === "acknowledge" ? "primary" : "", () => act({
+          action, path: `alarms/${alarm.alarm}/${action}`, subject: [word("priority", alarm.priority), alarmTitle(alarm), alarmPlace(alarm), alarm.value == null ? null : amount(alarm.value, alarm.unit)] })))
         : actions.length ? h("span", { class: "source" }, t.readOnly) : null));
   });
 }
 
 // -- protocols -------------------------------------------------------------------------------------------------------
 
-export function protocolCard(protocol) {
-  return piece(`protocol/${protocol.protocol}`, [protocol, model.zones.map((zone) => zone.name)], () => {
-    const calm = ["idle", "normal", "planned", "released", "cancelled", "all_clear"].includes(protocol.state);
+const AT_REST = ["idle", "normal", "planned", "released", "cancelled", "all_clear"];
+
+export function protocolCard(protocol, act) {
+  const may = model.me?.may_command;
+  const seen = watched(watch().state);
+  return piece(`protocol/${protocol.protocol}`, [protocol, may, seen, model.zones.map((zone) => zone.name)], () => {
     const words = t.protocolState[protocol.protocol]?.[protocol.state] ?? String(protocol.state ?? t.unknown);
     const by = protocol.permitted_by ?? protocol.by;
-    return h("article", { class: `card ${calm ? "" : "warning"}` },
-      h("h3", {}, word("protocol", protocol.protocol)),
+    const names = (ids, name) => (ids?.length ? ids.map((id) => name(id.zone ?? id)).join(", ") : null);
+    const [where, missing, unverified, signed] = [
+      protocol.whole_mine ? t.wholeMine : names(protocol.zones, zoneName), names(protocol.missing, personName),
+      names(protocol.not_verified_empty, zoneName), names(protocol.signatures, personName)];
+    return h("article", { class: `card ${AT_REST.includes(protocol.state) ? "" : "warning"} ${seen ? "" : "stale"}` },
+      h("h3", {}, word("protocol", protocol.protocol), !seen && h("span", { class: "tag bad" }, t.old)),
       protocol.drill && h("p", { class: "drill" }, t.drill),
       h("p", { class: "figure" }, h("strong", {}, words), typeof by === "string" ? ` ${t.by(personName(by))}` : "", protocol.until ? ` ${t.until(clock(protocol.until))}` : ""),
-      protocol.protocol === "reentry" && protocol.state === "ready" && h("p", { class: "hint" }, t.readyHint),
-      protocol.zones?.length ? h("p", {}, protocol.zones.map((zone) => zoneName(zone.zone ?? zone)).join(", ")) : null,
-      protocol.since && h("p", { class: "source" }, t.since(clock(protocol.since))));
+      seen && protocol.protocol === "reentry" && protocol.state === "ready" && h("p", { class: "hint" }, t.readyHint),
+      where && h("p", {}, where), missing && h("p", { class: "hint" }, t.missing(missing)),
+      unverified && h("p", {}, t.unverified(unverified)), signed && h("p", {}, t.signed(signed)),
+      protocol.since && h("p", { class: "source" }, t.since(clock(protocol.since))),
+      protocol.protocol === "evacuation" && may && evacuationButtons(protocol, words, act));
   });
+}
+
+function evacuationButtons(protocol, words, act) {
+  const actions = AT_REST.includes(protocol.state) ? ["start"] : [
+    !["evacuate", "muster", "refuge"].includes(protocol.state) && "start", protocol.state === "muster" && "silence", "all_clear"];
+  return h("div", { class: "buttons" }, actions.filter(Boolean).map((action) => button(action, "danger", () => act({
+    action, path: `protocols/evacuation/${action}`, subject: action === "start" ? [t.wholeMine] : [word("protocol", "evacuation"), words, action === "all_clear" && t.signHint] }))));
 }
 
 // -- zones -----------------------------------------------------------------------------------------------------------
@@ -128,22 +147,25 @@ export function zoneCard(zone, alarms) {
       h("span", { class: "tag" }, seen ? word("occupancy", zone.occupancy) : t.occupancy.unknown, seen && zone.people != null ? ` (${t.people(zone.people)})` : ""),
       zone.access === "closed" && h("span", { class: "tag bad" }, t.accessClosed),
       h("span", { class: seen && zone.protected ? "tag" : "tag bad" }, seen && zone.protected ? t.protected : t.unprotected))));
-  const cards = sensors.map((sensor) => sensorCard(sensor, alarms));
-  const body = piece(`${key}/body`, sensors.map((sensor) => sensor.id), () => h("div", { class: "grid" }));
-  fill(body, cards.length ? cards : [empty(key, t.noSensors)]);
-  const fans = piece(`${key}/fans`, machines.map((machine) => machine.id), () => h("div", { class: "grid" }));
-  fill(fans, machines.map((machine) => actuatorCard(machine, zone.id)));
+  const cards = sensors.length ? sensors.map((sensor) => sensorCard(sensor, alarms)) : [empty(key, t.noSensors)];
+  const body = piece(`${key}/body`, zone.id, () => h("div", { class: "grid" }));
+  fill(body, [...cards, ...machines.map((machine) => actuatorCard(machine, zone.id))]);
   const card = piece(key, zone.id, () => h("section", { class: "zone", "aria-label": zone.name }));
-  fill(card, [head, body, fans]);
+  fill(card, [head, body]);
   return card;
 }
 
 const SEVERITY = { exceeded: 0, indeterminate: 1, compliant: 2 };
 
+// Limits in the order in which they matter, and how many of them stand open: two of the regimes that drive alarms,
+// and whatever is exceeded.
 function ranked(sensor) {
   const driving = new Set(model.site?.alarm_regimes ?? []);
-  return [...(sensor.limits ?? [])].sort((a, b) =>
-    driving.has(b.regime) - driving.has(a.regime) || (SEVERITY[a.verdict] ?? 3) - (SEVERITY[b.verdict] ?? 3) || (b.fraction ?? 0) - (a.fraction ?? 0));
+  const all = [...(sensor.limits ?? [])].sort((a, b) =>
+    (SEVERITY[a.verdict] ?? 3) - (SEVERITY[b.verdict] ?? 3) || (b.fraction ?? 0) - (a.fraction ?? 0));
+  const first = all.filter((limit) => driving.has(limit.regime)).slice(0, 2);
+  const open = all.filter((limit) => first.includes(limit) || limit.verdict === "exceeded");
+  return [open, all.filter((limit) => !open.includes(limit))];
 }
 
 function sensorCard(sensor, alarms) {
@@ -152,15 +174,16 @@ function sensorCard(sensor, alarms) {
   const key = `sensor/${sensor.id}`;
   const { value, unit: name, quality, reason, limits } = sensor;
   const element = piece(key, [value, name, quality, reason, limits, stale, alarm?.priority, alarm?.state], () => {
-    const sorted = ranked(sensor);
+    const [open, rest] = ranked(sensor);
     const trusted = quality === "good" && !stale;
     const status = alarm ? word("priority", alarm.priority) : trusted ? t.alarmFree : null;
     return h("article", { class: `card sensor ${stale ? "stale" : ""} ${alarm ? alarm.priority : trusted ? "calm" : "doubt"}`, "data-sensor": sensor.id },
       h("h4", {}, quantityName(sensor.quantity), h("small", {}, ` ${sensor.id}`)),
       h("p", { class: "value" }, value == null ? t.noValue : number(value, name), value == null ? "" : h("span", { class: "unit" }, ` ${unit(name)}`)),
       h("p", { class: "quality" }, stale && h("strong", {}, `${t.old} · `), quality ? word("quality", quality) : "", reason ? `: ${word("reason", reason)}` : "", quality ? " · " : "", h("span", { class: "age" }), status ? ` · ${status}` : ""),
-      sorted.length ? h("ul", { class: "limits" }, sorted.slice(0, 2).map((limit) => limitRow(limit, name, stale))) : h("p", { class: "source" }, t.noLimits),
-      sorted.length > 2 ? fold(key, t.allLimits(sorted.length), h("ul", { class: "limits" }, sorted.slice(2).map((limit) => limitRow(limit, name, stale)))) : null);
+      open.length ? h("ul", { class: "limits" }, open.map((limit) => limitRow(limit, name, stale))) : null,
+      rest.length ? fold(key, t.moreLimits(rest.length), h("ul", { class: "limits" }, rest.map((limit) => limitRow(limit, name, stale)))) : null,
+      open.length + rest.length ? null : h("p", { class: "source" }, t.noLimits));
   });
   const words = age != null ? t.ago(duration(age)) : sensor.time ? t.unknownAge : t.noReading;
   const place = element.querySelector(".age");
@@ -170,12 +193,13 @@ function sensorCard(sensor, alarms) {
 
 // One limit: its name, a bar from 0 to 125 % of it with the range low–high and the best estimate, and the same in words.
 function limitRow(limit, name, stale) {
-  const label = `${word("regime", limit.regime)} · ${word("kind", limit.kind)}`;
-  const figure = t.valueOf(number(limit.value, name), amount(limit.limit, name));
+  const label = `${word("regime", limit.regime)} · ${kindName(limit)}`;
+  const figure = limit.kind === "MIN" ? `${number(limit.value, name)} (${t.minimum} ${amount(limit.limit, name)})` : t.valueOf(number(limit.value, name), amount(limit.limit, name));
   const range = limit.high == null ? t.atLeast(number(limit.low, name)) : limit.high - limit.low > 1e-9 ? t.between(number(limit.low, name), number(limit.high, name)) : null;
   const words = [
-    word("verdict", limit.verdict),
+    stale && limit.verdict !== "exceeded" ? null : word("verdict", limit.verdict), // an old "below" says nothing of now
     range && `${t.best} ${number(limit.value, name)}, ${range}`,
+    limit.confidence === "M" && t.unconfirmed,
     limit.coverage != null && t.validData(Math.round(limit.coverage * 100)),
     !stale && limit.time_to_limit_s > 0 && limit.verdict !== "exceeded" ? t.timeLeft(duration(limit.time_to_limit_s)) : null,
   ].filter(Boolean).join(" · ");
@@ -183,6 +207,11 @@ function limitRow(limit, name, stale) {
     h("p", {}, h("span", {}, label), h("strong", {}, figure)),
     limit.kind === "MIN" ? null : bar(limit),
     h("p", { class: "source" }, words));
+}
+
+function kindName({ kind, averaging_minutes: minutes }) {
+  if (minutes && (kind === "TWA" || kind === "STEL")) return t.meanOf(minutes % 60 ? `${minutes} min` : `${minutes / 60} h`);
+  return word("kind", kind);
 }
 
 function bar(limit) {
@@ -208,7 +237,8 @@ function actuatorCard(actuator, zone) {
   const fan = Array.isArray(fans) ? fans.find((one) => (one.fan ?? one.actuator ?? one.id) === actuator.id) : fans[actuator.id];
   return piece(`actuator/${actuator.id}/${zone}`, [actuator.command, actuator.state, fan, seen], () => {
     const { state, command } = actuator;
-    const rows = [[t.wanted, level(fan?.wanted ?? fan?.setpoint ?? command?.setpoint)]];
+    const wanted = fan?.wanted ?? command?.setpoint;
+    const rows = wanted == null ? [] : [[t.wanted, level(wanted)]];
     const actual = !seen || !state ? t.unheard
       : actuator.kind === "fan" ? [state.running == null ? t.unknown : state.running ? t.running : t.stopped, level(state.setpoint), state.speed_rpm != null && `${Math.round(state.speed_rpm)} rpm`].filter(Boolean).join(" · ")
         : level(state.setpoint);

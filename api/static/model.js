@@ -131,6 +131,9 @@ function apply(kind, document) {
   }
 }
 
+// The answer to an order is the alarm or the protocol as it stands after it.
+export function took(document) { apply(document.alarm ? "alarm" : "protocol", document); }
+
 // One of: page (this screen hears nothing), slow, gateway (the mine is not watched), degraded, starting, ok.
 export function watch() {
   if (link.heardAt == null) return { state: "page", age: null };

@@ -54,9 +54,10 @@ def as_document(item: Item, line: int | None = None) -> dict[str, Any]:
     if item.node is not None:
         document |= {"node": item.node, "boot": item.boot, "seq": item.seq}
     if item.readings:
+        none = (None,) * len(item.readings)
         document["readings"] = [
-            _reading(reading, name if item.node is not None else None, time)
-            for reading, name, time in zip(item.readings, item.names, item.times, strict=True)
+            _reading(reading, name, time)
+            for reading, name, time in zip(item.readings, item.names or none, item.times or none, strict=True)
         ]
     if item.info is not None:
         document["info"] = item.info
@@ -84,7 +85,8 @@ def _print_rows(item: Item, line: int | None) -> None:
         return
     if item.info is not None:
         print(f"{place} {'info':<14} " + ", ".join(f"{key} {value}" for key, value in item.info.items()))
-    for reading, name in zip(item.readings, item.names, strict=True):
+    names = item.names or tuple(reading.quantity for reading in item.readings)
+    for reading, name in zip(item.readings, names, strict=True):
         value = "–" if reading.value is None else f"{reading.value:.6g}"
         reason = f" ({reading.reason.word})" if reading.reason else ""
         print(f"{place} {name:<14} {value:>10} {reading.unit or '':<6} {reading.quality.word}{reason}")

@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -45,6 +45,7 @@ def export(
             f"{journal}: site {known.site.id!r} has no journal there; BOCAMINA_DATA names the data folder"
         )
     history = EmbeddedHistory(journal)
+    _check_sensors(sensor or (), {*history.sensors(), *(one.id for one in known.sensors)})
 
     def batches(shown: Callable[[int], None]) -> Batches:
         cursor: str | None = None
@@ -80,6 +81,16 @@ def _extract(what: str, sensors: Sequence[str] | None, format_: str, out: Path |
     if problems:
         raise ConfigError(*problems)
     return EXTRACTS[what]
+
+
+def _check_sensors(wanted: Sequence[str], known: Collection[str]) -> None:
+    problems = [
+        f"--sensor {one!r} is in neither the site file nor the history; {expected_one_of(one, sorted(known))}"
+        for one in wanted
+        if one not in known
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _time(text: str | None, option: str) -> int | None:

@@ -101,6 +101,10 @@ class AuditRecord(NamedTuple):
 class History(Protocol):
     """What can be asked about the past of one site."""
 
+    def sensors(self) -> frozenset[str]:
+        """Ids of all sensors that ever were in the site file."""
+        ...
+
     def readings(
         self,
         sensors: Collection[str] | None = None,

@@ -19,8 +19,9 @@ class Frame(NamedTuple):
     """A valid frame at `offset` of the stream, `length` bytes long.
 
     readings: what it measured, empty if it carries no measurement, in which case `info` says what it is.
-    names: channel of each reading as the site file writes it. times: [s], one a reading, None where the device gives
-    none; below 2**28 they count from the moment of receipt (RFC 8428). node, boot, seq: the node's id and counters.
+    names: channel of each reading as the site file writes it; empty for a plain device, whose channels are called as
+    its quantities. times: [s], one a reading, None where the node gives none, empty for a plain device; below 2**28
+    they count from the moment of receipt (RFC 8428). node, boot, seq: the node's id and counters.
     """
 
     offset: int
@@ -78,10 +79,8 @@ class Content(NamedTuple):
     seq: int | None = None
 
     def at(self, offset: int, length: int) -> Frame:
-        """The frame at its place. A plain device's channels are called as its quantities."""
-        names = self.names or tuple(reading.quantity for reading in self.readings)
-        times = self.times or (None,) * len(self.readings)
-        return Frame(offset, length, self.readings, self.info, names, times, self.node, self.boot, self.seq)
+        """The frame at its place."""
+        return Frame(offset, length, *self)
 
 
 class Refusal(NamedTuple):

@@ -10,12 +10,15 @@ from gateway.exposure.layout import N_SUMS
 
 
 @batch_kernel
-def rolling(edges: Ints, levels: Floats, flags: Ints, window: int, full_scale: float, out: Floats) -> None:
+def rolling(
+    edges: Ints, levels: Floats, flags: Ints, window: int, gap_level: float, full_scale: float, out: Floats
+) -> None:
     """Bounds of the mean over the `window` µs that end at each edge, and their largest values over the record.
 
     edges       (n+1,) int64    start and end of the n stretches, increasing                           [µs]
     levels      (n,)   float64  level of each stretch, NaN in a gap                                    [unit]
     flags       (n,)   int64    OVER, DOUBT, ABSURD of each stretch
+    gap_level   what a gap is filled with at least, beside the last valid level; NaN unknown           [unit]
     full_scale  what a gap is at most, NaN unknown                                                     [unit]
     out         (4,)   float64  largest low, best estimate (NaN: nothing to fill a gap with), high (NaN: unknown),
                                 and the share of covered time in the window with the largest high, else estimate
@@ -51,16 +54,17 @@ def rolling(edges: Ints, levels: Floats, flags: Ints, window: int, full_scale: f
         low_max = max(low_max, low)
         value = low
         if gap > 0:
-            if math.isnan(last_valid):
+            fill = gap_level if math.isnan(last_valid) or gap_level > last_valid else last_valid
+            if math.isnan(fill):
                 value_known = False
             else:
-                value = max(low, (total + gap * last_valid) / window)
+                value = max(low, (total + gap * fill) / window)
         value_max = max(value_max, value)
         high = math.nan
         if head[4] == tail[4] and head[6] == tail[6]:
             high = low
             if gap > 0:
-                high = max(low, (total + gap * full_scale) / window)
+                high = math.nan if math.isnan(full_scale) else max(low, (total + gap * full_scale) / window)
         if math.isnan(high):
             high_known = False
         else:

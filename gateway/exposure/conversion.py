@@ -13,6 +13,7 @@ from typing import Final
 from gateway.domain.errors import ConfigError
 from gateway.domain.limits import substances
 from gateway.domain.names import expected_one_of
+from gateway.domain.quantities import QUANTITIES
 
 GAS_CONSTANT: Final = 8.314462618
 """R [kPa·L/(mol·K)], CODATA 2018 (limits reference 4.7)."""
@@ -64,6 +65,23 @@ def west_pressure_hpa(altitude_m: float) -> float:
         raise ConfigError(f"altitude {altitude_m:g} m: expected -500 to 9000")
     km = altitude_m / 1000.0
     return math.exp(6.63268 - 0.1112 * km - 0.00149 * km * km) * _TORR_IN_HPA
+
+
+def standard_or_given_pressure_hpa(pressure_hpa: float | None, altitude_m: float | None) -> float:
+    """The air's pressure from what a person gave: itself, West's model of the altitude, or the standard one [hPa]."""
+    if pressure_hpa is not None and altitude_m is not None:
+        raise ConfigError("--pressure and --altitude: expected one of them, not both")
+    if altitude_m is not None:
+        return west_pressure_hpa(altitude_m)
+    return STANDARD_PRESSURE_HPA if pressure_hpa is None else pressure_hpa
+
+
+def check_substance(name: str) -> str:
+    """The identifier of a substance that can be converted; ConfigError with the nearest name for any other."""
+    quantity = name.strip().lower()
+    if quantity not in QUANTITIES:
+        raise ConfigError(f"--substance: {name!r} is not known; {expected_one_of(quantity, molar_masses(), most=20)}")
+    return quantity
 
 
 def limit_mg_m3_from_ppm(ppm: float, molar_mass: float) -> float:

@@ -81,13 +81,11 @@ def add(s: Ints, at: int, level: float, length: int) -> None:
     |level| ≤ 1e9 and |length| < 2^37 µs (38 h) fit 63 bits; carries leave only the highest limb unbounded.
     """
     x = level * 0.00390625
-    a2 = math.floor(x)
-    x = (x - a2) * 67108864.0
-    a1 = math.floor(x)
-    a0 = math.floor((x - a1) * 67108864.0 + 0.5)
-    low = s[at + 2] + a0 * length
-    middle = s[at + 1] + a1 * length + (low >> LIMB)
-    s[at] += a2 * length + (middle >> LIMB)
+    whole = math.floor(x)
+    rest = int((x - whole) * 4503599627370496.0 + 0.5)
+    low = s[at + 2] + (rest & LIMB_MASK) * length
+    middle = s[at + 1] + (rest >> LIMB) * length + (low >> LIMB)
+    s[at] += whole * length + (middle >> LIMB)
     s[at + 1] = middle & LIMB_MASK
     s[at + 2] = low & LIMB_MASK
 

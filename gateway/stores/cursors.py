@@ -52,8 +52,8 @@ class Cursors:
         )
 
     def quarantine(self, name: str, poison: Poison) -> None:
-        """Keep what the destination of `name` refused, so that the rest can flow."""
-        self._execute("INSERT INTO quarantine (cursor, n, item, reason) VALUES (?, ?, ?, ?)", name, *poison)
+        """Keep, once, what the destination of `name` refused, so that the rest can flow."""
+        self._execute("INSERT OR IGNORE INTO quarantine (cursor, n, item, reason) VALUES (?, ?, ?, ?)", name, *poison)
 
     def quarantined(self, name: str) -> list[Poison]:
         """Everything kept for `name`, oldest first."""

@@ -27,7 +27,8 @@ CREATE INDEX IF NOT EXISTS rows_long ON rows (first_us, last_us) WHERE kind = 0 
 CREATE INDEX IF NOT EXISTS rows_untimed ON rows (n) WHERE untimed > 0;
 CREATE INDEX IF NOT EXISTS rows_other ON rows (kind, n, utc_us) WHERE kind <> 0;
 CREATE TABLE IF NOT EXISTS cursors (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, cursor TEXT, n INTEGER, item TEXT, reason TEXT);
+CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, cursor TEXT, n INTEGER, item TEXT, reason TEXT,
+    UNIQUE (cursor, n, item));
 PRAGMA user_version = {SCHEMA};
 """
 

@@ -37,6 +37,13 @@ class EmbeddedHistory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def sensors(self) -> frozenset[str]:
+        """Ids of all sensors that ever were in the site file."""
+        if not self._path.exists():
+            return frozenset()
+        with Journal.reader(self._path) as journal:
+            return frozenset(sensor.id for sensors in journal.sites().values() for sensor in sensors)
+
     def readings(
         self,
         sensors: Collection[str] | None = None,

@@ -117,9 +117,12 @@ class Journal:
     @property
     def last_n(self) -> int:
         """Number of the newest row, 0 in an empty journal."""
-        if self._last_n is None:
-            self._last_n = int(self._one("SELECT ifnull(max(n), 0) FROM rows")[0])
-        return self._last_n
+        if self._last_n is not None:
+            return self._last_n
+        n = int(self._one("SELECT ifnull(max(n), 0) FROM rows")[0])
+        if self._lock is not None:  # only we write
+            self._last_n = n
+        return n
 
     def register_site(self, site_hash: str, site: Site, moment: Moment) -> None:
         """Note which sensors the indexes of this site file mean, once per hash; durable on return."""

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 STABLE_S: Final = 10.0
 """A connection that held this long starts the back-off afresh; one that breaks sooner (two gateways with one
 identity take the session from each other) does not."""
+ANSWER_S: Final = 5.0
 STOP_S: Final = 1.0
 IDLE_MS: Final = 500
 ACKS_PER_TURN: Final = 16
@@ -204,6 +205,9 @@ class MqttLink:
                     self._turn()
                     if self._stopping.is_set():
                         self._say_goodbye()
+                        break
+                    if not self._up and time.monotonic() - connected_at > ANSWER_S:
+                        self._why = f"no answer to our log-in within {ANSWER_S:g} s"
                         break
             except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
                 self._why = f"no connection ({str(error) or type(error).__name__})"

@@ -39,12 +39,10 @@ class Outbox:
             if not self._connected and message.expires_ns is None:
                 self.dropped += 1
                 return False
-            if len(self._waiting) >= self._waiting_limit:
-                if self._connected:
-                    self.dropped += 1
-                    return False
-                self._waiting.popleft()  # away: the newest command matters
-                self.dropped += 1
+            if len(self._waiting) >= self._waiting_limit:  # nothing moves: the newest command matters most
+                oldest = self._waiting.popleft()
+                self.dropped += not oldest.retain
+                self._overflowed |= oldest.retain
             self._waiting.append(message)
             return True
 

@@ -58,7 +58,9 @@ def alarm(state: str = "unack", **changes: Any) -> dict[str, Any]:
         "alarm": "co-frente-1.level", "occurrence": 1, "state": state, "underlying": state, "until": None,
         "priority": "high", "zone": "frente-1", "sensor": "co-frente-1", "condition": "level", "value": 240.0,
         "limit": 200.0, "unit": "ppm", "regime": "niosh", "source": "NIOSH REL ceiling", "acknowledged_by": None,
-        "since": "2026-11-23T15:04:05.000Z", "drill": False, **changes,
+        "since": "2026-11-23T15:04:05.000Z", "drill": False, "title_es": "CO alto", "title_en": "CO high",
+        "response_es": "RETIRE al personal y cierre el acceso.",
+        "response_en": "WITHDRAW the people and close the access.", **changes,
     }  # fmt: skip
 
 
@@ -85,6 +87,7 @@ class FakeGateway:
         self._client.disconnect()
         self._client.loop_stop()
         self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
+        del self._client  # paho closes its last sockets when it is collected
 
     def say(self, topic: str, document: dict[str, Any] | None, *, retain: bool = True) -> None:
         payload = b"" if document is None else json.dumps(document).encode()

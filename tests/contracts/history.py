@@ -55,6 +55,7 @@ class HistoryContract:
         for ask in (past.history.readings, past.history.exposures, past.history.alarms, past.history.commands):
             assert ask() == ([], None)
         assert past.history.audit() == ([], None)
+        assert past.history.sensors() == frozenset()
 
     def test_a_reading_comes_back_with_its_unit_quality_and_raw_value(self, past: Past) -> None:
         past.site("a", [CO, ODD])
@@ -134,6 +135,7 @@ class HistoryContract:
             ("co-1", 1.0), ("no2-1", 2.0), ("no2-1", 3.0), ("co-1", 4.0),
         ]  # fmt: skip
         assert [r.value for r in past.history.readings(["co-1"]).items] == [1.0, 4.0]
+        assert past.history.sensors() == {"co-1", "no2-1"}
 
     def test_alarms_in_the_order_of_record(self, past: Past) -> None:
         past.document("transition", T0, transition("co-1.level", "co-1", "unack"))

@@ -140,14 +140,14 @@ class Listener:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe(ROOT + "#", qos=1)
         self._client.on_message = self._hear
-        self._client.reconnect_delay_set(0.1, 0.5) if False else None
+        self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
     def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         topic = message.topic[len(ROOT) :]
         self.heard.append((time.monotonic(), topic, bytes(message.payload)))
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             self.newest[topic] = json.loads(message.payload) if message.payload else None
 
     def documents(self, topic: str) -> list[dict[str, Any]]:
@@ -220,9 +220,14 @@ class Node:
         with self._lock:
             self.waiting[seq] = pack
         self._client.publish(f"{ROOT}node/{self.name}/senml", pack, qos=1)
+        self.turn()
+        return seq
+
+    def turn(self) -> bool:
+        """Send again what has waited too long; whether nothing waits any more."""
         if time.monotonic() > self._next_resend:
             self._resend()
-        return seq
+        return not self.waiting
 
     def drop(self) -> None:
         """The node's link is cut: the broker speaks its last will."""

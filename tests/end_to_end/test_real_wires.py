@@ -16,10 +16,10 @@ def siren(listener: Listener) -> str | None:
 
 
 @pytest.fixture
-def mine(mosquitto, serial_line, tmp_path):
+def mine(mosquitto, cable, tmp_path):
     """A running gateway on a real broker with a serial CO cell and a node; all of it ends with the test."""
     site = tmp_path / "site.toml"
-    site.write_text(site_text(mosquitto.port, serial_port=str(serial_line.path)))
+    site.write_text(site_text(mosquitto.port, serial_port=str(cable.port)))
     listener = Listener(mosquitto.port)
     gateway = Gateway(site, tmp_path / "data").start()
     ready(listener, 0.0)
@@ -34,10 +34,10 @@ def ze03(ppm: float) -> bytes:
     return b"\xff" + body + bytes([(-sum(body)) & 0xFF])
 
 
-def test_bytes_on_a_serial_line_sound_the_siren_and_again_after_it_was_unplugged(mine, serial_line) -> None:
+def test_bytes_on_a_cable_sound_the_siren_and_again_after_it_was_unplugged(mine, cable) -> None:
     _, listener = mine
     for _ in every(1.0, 8):
-        serial_line.write(ze03(500))
+        cable.send(ze03(500))
         if siren(listener) == "evacuate":
             break
     wait_for(lambda: siren(listener) == "evacuate", 10, "the siren is commanded to evacuate")
@@ -45,13 +45,13 @@ def test_bytes_on_a_serial_line_sound_the_siren_and_again_after_it_was_unplugged
     assert alarm["state"] == "unack"
     assert alarm["priority"] == "evacuate"
     assert alarm["zone"] == "frente-1"
-    serial_line.unplug()
+    cable.unplug()
     wait_for(lambda: listener.newest["gateway/status"]["state"] == "degraded", 15, "the lost line is told")
-    serial_line.replug()
+    cable.plug()
     wait_for(lambda: listener.newest["gateway/status"]["state"] == "ready", 15, "the line is back")
     before = len(listener.documents("reading/co-serial"))
     for _ in every(0.5, 20):
-        serial_line.write(ze03(0))
+        cable.send(ze03(0))
         if len(listener.documents("reading/co-serial")) > before:
             break
     newest = wait_for(lambda: listener.documents("reading/co-serial")[before:], 5, "readings flow again")[-1]

@@ -1,6 +1,7 @@
 """The live exposure core against its slow twin, and the stories that it must get right."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -408,6 +409,16 @@ def test_state_is_small():
     short, long = one(rolling_8h=False), one()
     assert short._ints.nbytes + short._floats.nbytes < 60_000
     assert long._ints.nbytes + long._floats.nbytes < 700_000
+
+
+def test_kernels_keep_no_reference_to_the_arrays_they_saw():
+    live = one()
+    times = np.arange(T0, T0 + 50 * S, S)
+    held = [sys.getrefcount(array) for array in (live._ints, live._floats, times)]
+    for _ in range(20):
+        live.feed_many(np.zeros(50, np.int64), times, np.ones(50), np.zeros(50, np.int64), np.zeros(50, np.int64))
+        live.limit_figures(0, T0 + 60 * S, [limit(), limit("TWA", 480, 25.0)])
+    assert [sys.getrefcount(array) for array in (live._ints, live._floats, times)] == held
 
 
 def test_wrong_use_is_refused_in_one_sentence():

@@ -21,17 +21,11 @@ from gateway.domain.site import Mqtt
 from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
 from tests.fixtures.mosquitto import Mosquitto, free_port
+from tests.fixtures.waiting import wait_for
 
 ROOT = "bocamina/v1/orex-01/"
 SENML = ROOT + "node/node7/senml"
 OFFLINE = b'{"state":"offline"}'
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.005)
 
 
 class Gateway:

@@ -16,15 +16,9 @@ import serial
 from gateway.transports.backoff import Backoff
 from gateway.transports.serial_port import Line, SerialSource, open_port
 from tests.fixtures.pty import Cable
+from tests.fixtures.waiting import wait_for
 
 FRAME = bytes.fromhex("424d001c") + bytes(28)
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.002)
 
 
 class Listener:
@@ -109,13 +103,12 @@ def test_a_port_that_is_missing_at_start_is_one_sentence_and_opens_when_it_appea
     listener = listeners(cable.port).start()
     wait_for(lambda: listener.links, "the loss is told")
     time.sleep(0.2)  # several attempts go by
-    assert listener.links == [
-        (
-            False,
-            f"serial port {cable.port} of source 'dust-1': it is not there "
-            f"(unplugged, or known by another name now); trying again until it returns",
-        )
-    ]
+    [(up, detail)] = listener.links
+    assert not up
+    assert detail == (
+        f"serial port {cable.port} of source 'dust-1': it is not there (unplugged, or known by another name now); "
+        "trying again until it returns"
+    )
     assert not listener.source.write(b"x")
     cable.plug()
     wait_for(lambda: listener.source.up, "open")

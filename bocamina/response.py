@@ -1,0 +1,193 @@
+"""From alarms to people and air: occupancy, ventilation, evacuation, joined into levels and commands.
+
+Pure, like the engine whose half it is. A protocol says what it wants; the commander says it until it is so.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from alerts.commander import Commander
+from alerts.desk import AlarmDesk
+from alerts.graph import MineGraph
+from alerts.model import Alarm, Finding, Priority, Reply
+from alerts.occupancy import Occupancy
+from alerts.protocols.evacuation import Evacuation
+from alerts.protocols.portable import PortableReadings
+from alerts.protocols.ventilation import Ventilation
+from bocamina.decisions import Decisions
+from gateway.domain.errors import Refused
+from gateway.domain.events import ActuatorState, HeadCount, NodeStatus, Presence, Request
+from gateway.domain.figures import Figures
+from gateway.domain.moment import NO_TIME, SECOND_US, Moment
+from gateway.domain.site import Site
+
+FiguresOf = Callable[[int], Figures]
+
+COUNT_FRESH_US: Final = 300 * SECOND_US
+"""A count that is older than this when it arrives (it waited at the broker) proves no emptiness any more [D]."""
+
+
+class Response:
+    """Everything after the alarm desk; `settle` runs it."""
+
+    def __init__(self, site: Site, desk: AlarmDesk) -> None:
+        self._site, self._desk = site, desk
+        self.graph = MineGraph(site)
+        self.occupancy = Occupancy(site)
+        self.portable = PortableReadings(site)
+        self.ventilation = Ventilation(site, self.graph)
+        self.evacuation = Evacuation(site, self.graph)
+        self.commander = Commander(site)
+        self._published: dict[str, dict[str, Any]] = {}
+
+    # --- What comes in -----------------------------------------------------------------------------------------------
+
+    def presence(self, moment: Moment, event: Presence) -> None:
+        """A tag was read. A retained word that someone is outside is no news of now."""
+        if event.retained and event.zone is None:
+            return
+        self.occupancy.presence(moment, event.person, event.zone)
+
+    def count(self, moment: Moment, event: HeadCount, role: str | None = None) -> None:
+        """A named person counted. Raises Refused."""
+        old = event.time_us != NO_TIME and abs(moment.utc_us - event.time_us) > COUNT_FRESH_US
+        if event.count == 0 and (event.retained or old):
+            raise Refused(f"count 0 of '{event.zone}' by '{event.by}' is not of now; count again")
+        self.occupancy.count(moment, event.zone, event.count, event.by, role)
+
+    def actuator(self, moment: Moment, state: ActuatorState) -> None:
+        """What an actuator says of itself."""
+        self.commander.feedback(moment, state)
+        self.ventilation.feedback(moment, state)
+
+    def node(self, moment: Moment, status: NodeStatus) -> None:
+        """A node appeared or went."""
+        self.commander.node(moment, status.node, status.online)
+
+    def request(self, moment: Moment, request: Request) -> Reply:
+        """A person asks something of the protocols."""
+        try:
+            return self._request(moment, request)
+        except Refused as refusal:
+            return Reply(request.id, ok=False, error=str(refusal))
+
+    def _request(self, moment: Moment, request: Request) -> Reply:
+        match request.action:
+            case "evacuation" | "drill":
+                return self.evacuation.request(moment, request, self.occupancy, self.ventilation.airflow_known)
+            case "ventilation":
+                return self.ventilation.request(moment, request, self.occupancy)
+            case "manual_reading":
+                return self.portable.request(moment, request)
+            case "presence":
+                zone = request.args.get("zone")
+                if zone is not None and not isinstance(zone, str):
+                    raise Refused(f"presence: `zone` is {zone!r}; expected a zone id or null")
+                self.presence(moment, Presence(request.target, zone))
+            case "board":
+                count = request.args.get("count")
+                if isinstance(count, bool) or not isinstance(count, int):
+                    raise Refused(f"board: `count` is {count!r}; expected a whole number")
+                self.count(moment, HeadCount(request.target, count, request.by), request.role or None)
+            case "emergency":
+                self._emergency(moment, request)
+            case _:
+                raise Refused(f"request '{request.action}' is not known to this gateway")
+        return Reply(request.id, ok=True)
+
+    def _emergency(self, moment: Moment, request: Request) -> None:
+        """Somebody pressed the button: any named person may."""
+        if not request.by.strip():
+            raise Refused("emergency: nobody is named; expected `by`")
+        kind = str(request.args.get("kind", "other"))[:40]
+        known = {zone.id for zone in self._site.zones}
+        self._desk.report(
+            moment, "gateway", "emergency_manual", True, priority=Priority.HIGH, latch=True,
+            zone=request.target if request.target in known else None, reason=f"{kind}, {request.by}"[:120],
+        )  # fmt: skip
+
+    # --- What goes out -----------------------------------------------------------------------------------------------
+
+    def settle(self, moment: Moment, figures_of: FiguresOf, out: Decisions) -> None:
+        """Let the protocols look at the alarms as they are, and say what they want."""
+        alarms = self._desk.active()
+        for zone in self.occupancy.step(moment):
+            self._desk.set_occupancy(moment, zone, self.occupancy.state(zone, moment)[0])
+        airflow = self.ventilation.airflow_known
+        wants = self.ventilation.step(
+            moment, alarms, figures_of, self.portable, self.occupancy, self.evacuation.zones
+        )
+        wants += self.evacuation.step(moment, alarms, self.occupancy, airflow, self.ventilation.withdraw(moment))
+        for want in wants:
+            self.commander.want(moment, want.actuator, want.setpoint, want.reason, want.drill)
+        out.commands += self.commander.step(moment)
+        self._report(moment, self.ventilation.findings())
+        self._report(moment, self.evacuation.findings(self.occupancy))
+        self._report(moment, self.commander.findings(moment, self.occupancy))
+
+    def _report(self, moment: Moment, findings: Iterable[Finding]) -> None:
+        for f in findings:
+            self._desk.report(
+                moment, f.subject, f.condition, f.beyond, zone=f.zone, priority=f.priority, sensor=f.sensor,
+                value=f.value, limit=f.limit, unit=f.unit, latch=f.latch, on_s=f.on_s, off_s=f.off_s,
+                reason=f.reason, source=f.source,
+            )  # fmt: skip
+
+    def documents(self, moment: Moment, protected: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
+        """All retained documents of the protocols and zones as they are now, by topic below the site's root."""
+        found: dict[str, dict[str, Any]] = {
+            "protocol/ventilation": self.ventilation.document(moment),
+            "protocol/evacuation": self.evacuation.document(moment, self.occupancy),
+        }
+        alarms = self._desk.active()
+        for zone in self._site.zones:
+            state, people = self.occupancy.state(zone.id, moment)
+            found[f"zone/{zone.id}"] = {
+                "zone": zone.id,
+                "occupancy": state,
+                "people": people,
+                "confirmed_by": self.occupancy.confirmed_by(zone.id, moment),
+                "protected": protected(zone.id),
+                "access": "closed" if self.evacuation.is_closed(zone.id) else "open",
+                "worst": _worst([alarm for alarm in alarms if alarm.zone == zone.id]),
+            }
+        return found
+
+    def changed_documents(self, moment: Moment, protected: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
+        """Those that differ from what was last handed out."""
+        now = self.documents(moment, protected)
+        changed = {topic: document for topic, document in now.items() if self._published.get(topic) != document}
+        self._published |= changed
+        return changed
+
+    def restarted(self, moment: Moment) -> None:
+        """The gateway comes back."""
+        self.commander.restarted(moment)
+        self.ventilation.restarted(moment)
+        self._published.clear()
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state, msgpack-able."""
+        return {
+            "occupancy": self.occupancy.dump(),
+            "portable": self.portable.dump(),
+            "ventilation": self.ventilation.dump(),
+            "evacuation": self.evacuation.dump(),
+            "commander": self.commander.dump(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up what `dump` gave."""
+        self.occupancy.load(state["occupancy"])
+        self.portable.load(state["portable"])
+        self.ventilation.load(state["ventilation"])
+        self.evacuation.load(state["evacuation"])
+        self.commander.load(state["commander"])
+
+
+def _worst(alarms: list[Alarm]) -> dict[str, Any] | None:
+    if not alarms:
+        return None
+    worst = max(alarms, key=lambda alarm: (alarm.priority, alarm.beyond, -alarm.since_us))
+    return {"alarm": worst.alarm, "priority": worst.priority.word, "state": str(worst.state), "sensor": worst.sensor,
+            "value": worst.value, "limit": worst.limit, "unit": worst.unit}  # fmt: skip
