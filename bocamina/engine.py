@@ -75,7 +75,7 @@ class Engine:
             )
             for s, full in zip(sensors, full_scale, strict=True)
         ]
-        self.exposure = Streaming(lines, shift_hours=site.site.shift_hours)
+        self.exposure = Streaming(lines, shift_hours=site.site.shift_hours, rolling_8h=False)
         self.desk = AlarmDesk(site, limits_for, full_scale)
         self.response = Response(site, self.desk)
         self._shifts = ShiftCalendar(site)
@@ -261,15 +261,15 @@ class Engine:
         for document in event.protocols:
             if document.get("protocol") == "evacuation":
                 self.response.evacuation.adopt(now, document)
-        self._explain_sirens(now, event.actuators)
+        self._explain_sirens(now, event.actuators, out)
         out.documents |= {k: v for k, v in self.standing_documents(now).items() if k not in out.documents}
 
-    def _explain_sirens(self, now: Moment, actuators: dict[str, dict[str, Any]]) -> None:
+    def _explain_sirens(self, now: Moment, actuators: dict[str, dict[str, Any]], out: Decisions) -> None:
         """A siren that sounds and that no alarm explains was commanded by a former life whose commit did not come.
 
         It stands as an alarm of its own, so that nobody but a person silences it.
         """
-        self.response.settle(now, self._figures_at(now), Decisions())
+        self.response.settle(now, self._figures_at(now), out)
         words = {"warn": Priority.HIGH, "evacuate": Priority.EVACUATE}
         for actuator in self.site.actuators:
             said = actuators.get(actuator.id, {}).get("setpoint")

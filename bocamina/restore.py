@@ -18,14 +18,15 @@ from gateway.stores.rows import Kind
 
 log = logging.getLogger(__name__)
 
-WINDOW_US: Final = 10 * 3600 * SECOND_US
-"""How far back the windows of exposure are fed again: the rolling 8 h and NIOSH's 10 h."""
+WINDOW_US: Final = 1200 * SECOND_US
+"""How far back the windows of exposure are fed again: the longest live one is 15 min, a sample holds for minutes at
+most; the sums of the shift reach further back and stand in the snapshot."""
 
 
 def restore(engine: Engine, journal: Journal) -> int:
     """Bring `engine` to the state of the journal's last step; returns how many steps were taken again.
 
-    Newest snapshot, the readings of the hours before it for the windows, then every step after it through the engine
+    Newest snapshot, the readings of the minutes before it for the windows, then every step after it through the engine
     itself. An edited site file keeps what its sensors, zones and people still share with the former one, by id.
     """
     sites = journal.sites()
@@ -49,7 +50,7 @@ def restore(engine: Engine, journal: Journal) -> int:
             continue
         same = recorded.site_hash == engine.site_hash
         for step in recorded.steps:
-            engine.step(step.moment, step.events if same else [_moved(event, places_of) for event in step.events])
+            engine.step(step.moment, step.events if same else moved_events(step.events, places_of))
             steps += 1
     return steps
 
@@ -75,6 +76,11 @@ def _feed(engine: Engine, outcomes: npt.NDArray[Any], places: Sequence[int], unt
     kept = outcomes[live]
     if kept.size:
         engine.exposure.feed_many(where[live], kept["now_us"], kept["value"], kept["quality"], kept["reason"])
+
+
+def moved_events(events: Sequence[Event], places: Sequence[int]) -> list[Event]:
+    """The same events with the sensor indexes of the site file in use; sensors that are gone (−1) are left out."""
+    return [_moved(event, places) for event in events]
 
 
 def _moved(event: Event, places: Sequence[int]) -> Event:

@@ -326,7 +326,7 @@ class GatewayService:
         topic = self._topics.root + topic
         if document is not None:
             self._link.publish(topic, self._encode(document), retain=True)
-        if document is None or document.get("state") == "normal" and "alarm" in document:
+        if document is None or (document.get("state") == "normal" and "alarm" in document):
             self._link.publish(topic, b"", retain=True)
 
     def _note_link(self, source: str, up: bool, detail: str) -> None:

@@ -25,8 +25,7 @@ PERCENT: Final = frozenset(["o2", "ch4", "h2"])
 MASS: Final = frozenset(["hg", "pm1", "pm2_5", "pm4", "pm10"])
 
 SETTLING_PER_S: Final[Mapping[str, float]] = {"pm4": 2e-4, "pm10": 1e-3}
-"""[1/s] Dust that sinks to the floor: Stokes' 3 mm/s of a 10 µm grain of rock over some 2 m of height, and a fifth of it
-for the finer one."""
+"""[1/s] Dust that sinks to the floor: about Stokes' speed of its grains of rock over 2 m of height [D]."""
 
 STEP_OF_TAU: Final = 0.05
 """The explicit step is this share of the fastest box's time constant: stable (< 2) and exact to about 1e-4."""

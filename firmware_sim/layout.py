@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from firmware_sim.air import OUTSIDE, Flow
@@ -67,9 +68,7 @@ class Layout:
             self._near[link["from"]][link["to"]] = area
             self._near[link["to"]][link["from"]] = area
             self.area[link["to"]], length[link["to"]] = area, float(link["length_m"])
-        self.volumes = {
-            zone: OPEN_VOLUME_M3 if zone in self.open else length[zone] * self.area[zone] for zone in kinds
-        }
+        self.volumes = {zone: OPEN_VOLUME_M3 if zone in self.open else length[zone] * self.area[zone] for zone in kinds}
         guards = (s["zone"] for s in site.get("sensors", ()) if s.get("role") == "intake_guard")
         self._intake = next(guards, next(iter(sorted(self.open)), OUTSIDE))
         self.fans = {
@@ -112,13 +111,13 @@ class Layout:
         way = [*self._way_out(zone), OUTSIDE]
         if fan.exhausting:
             yield Flow(way[0], zone, mixed)
-            for inner, outer in zip(way, way[1:], strict=False):
+            for inner, outer in pairwise(way):
                 yield Flow(outer, inner, all_air)
             return
         yield Flow(self._intake, zone, mixed)
         yield Flow(zone, way[0], mixed)
         yield Flow(self._intake, way[0], all_air - mixed)
-        for inner, outer in zip(way, way[1:], strict=False):
+        for inner, outer in pairwise(way):
             yield Flow(inner, outer, all_air)
 
     def _way_out(self, zone: str) -> Sequence[str]:

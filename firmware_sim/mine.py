@@ -5,7 +5,7 @@ ask `value` when they speak. Times are seconds of the wires; the air lives `phys
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -51,7 +51,6 @@ class _Sensor:
     in_duct: bool
     cell: Cell
     due_s: float = 0.0
-    silent: set[str] = field(default_factory=set)
 
 
 class Mine:
@@ -236,7 +235,9 @@ class Mine:
         quantity = row["quantity"]
         usual = KINDS.get(quantity)
         if usual is None:
-            raise ScenarioError(f"sensor {row['id']}: the simulated mine knows no {quantity}; it has {', '.join(KINDS)}")
+            raise ScenarioError(
+                f"sensor {row['id']}: the simulated mine knows no {quantity}; it has {', '.join(KINDS)}"
+            )
         kind = CellKind(
             float(row.get("t90_s", usual.t90_s)), usual.noise, float(row.get("resolution", usual.step)),
             float(row.get("full_scale", usual.full_scale)), usual.least,

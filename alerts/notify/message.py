@@ -12,6 +12,8 @@ from gateway.domain.site import Site
 
 MINE_CHARS: Final = 10
 ZONE_CHARS: Final = 12
+SYMBOL_CHARS: Final = 5
+"""Chemical symbols are shorter; a longer identifier of a quantity means nothing in a message."""
 DUST: Final = frozenset(("pm1", "pm2_5", "pm4", "pm10", "dust_respirable", "dust_inhalable", "silica_respirable"))
 LIKE_LEVEL: Final = frozenset(("level", "stel", "ceiling", "excursion", "mixture", "twa", "dose"))
 UNITS: Final = {"%vol": "%", "ug/m3": " ug/m3", "mg/m3": " mg/m3", "m/s": " m/s"}
@@ -46,17 +48,20 @@ class Writer:
         keys = [f"{condition}.dead_end"] if dead_end else []
         keys += [f"{condition}.evacuate"] if alarm.priority is Priority.EVACUATE else []
         keys += [f"{condition}.{kind}", f"{condition}.{alarm.priority.word}", condition]
-        gas = texts.words("gases", kind, lang) if kind in texts.BOOK["gases"] else (kind.upper() or "alarma")
-        limit = "-" if alarm.limit is None else _number(alarm.limit, unit)
+        name = kind if kind in texts.BOOK["gases"] or 0 < len(kind) <= SYMBOL_CHARS else "other"
+        gas = texts.words("gases", name, lang) if name in texts.BOOK["gases"] else name.upper()
+        limit = "-" if alarm.limit is None else _number(alarm.limit, "%vol" if unit == "%vol" else "").rstrip("%")
+        end = "" if alarm.drill else _reply(code, lang)  # a drill's text ends with its own word
         text = texts.template(*keys, lang=lang).format(
             priority=texts.words("priorities", alarm.priority.word, lang), mine=self._mine, zone=self._zone(alarm),
             gas=gas, value="?" if alarm.value is None else _number(alarm.value, unit), limit=limit,
             time=self._clock(alarm.since_us), inside=self._inside(inside, lang), condition=alarm.condition,
-            reason=alarm.reason or "?", code=code, reply=_reply(code, lang),
+            reason=alarm.reason or "?", code=code, reply=end,
         )  # fmt: skip
         if alarm.drill:
-            text = texts.BOOK["drill"][texts.language(lang)].format(text=text)
-        return _fit(texts.gsm7(text), _reply(code, lang))
+            text = texts.BOOK["drill"][texts.language(lang)].format(text=text.strip())
+            end = text.rpartition(" ")[2]
+        return _fit(texts.gsm7(text), end)
 
     def nobody_answered(self, code: str, inside: Inside, lang: str) -> str:
         """To the last on the list (glossary 10)."""
@@ -90,12 +95,9 @@ def _number(value: float, unit: str) -> str:
     return shown + UNITS.get(unit, f" {unit}" if unit else "")
 
 
-def _fit(text: str, reply: str) -> str:
-    """Never cut the answer code off: what is too long loses words before it."""
+def _fit(text: str, end: str) -> str:
+    """Never cut the end off (the code to answer, the word of a drill): what is too long loses words before it."""
     if len(text) <= texts.SMS_SEPTETS:
         return text
-    head, found, tail = text.rpartition(reply)
-    if not found:
-        return text[: texts.SMS_SEPTETS]
-    room = texts.SMS_SEPTETS - len(reply) - len(tail) - 1
-    return f"{head[:room].rstrip()} {reply}{tail}"
+    head = text.removesuffix(end)
+    return f"{head[: texts.SMS_SEPTETS - len(end) - 1].rstrip()} {end}"

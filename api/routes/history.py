@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.routes.alarms import active
 from api.schemas import Page
 from api.services import Services, Svc
-from gateway.domain.history import History, Reading, every
+from gateway.domain.history import AlarmChange, History, Reading, every
 from gateway.domain.moment import rfc3339
 
 router = APIRouter(tags=["history"], dependencies=[Depends(reader)])
@@ -106,12 +106,7 @@ def read_alarms(
     if state == "active":
         return Page(items=[alarm for alarm in active(services) if sensor is None or alarm.get("sensor") in sensor])
     items, following = _history(services).alarms(sensor, *between, limit, cursor)
-    rows = [
-        {**item.document, "alarm": item.alarm, "occurrence": item.occurrence, "state": item.new, "old": item.old,
-         "time": rfc3339(item.time_us), "by": item.by, "comment": item.comment}
-        for item in items
-    ]  # fmt: skip
-    return Page(items=rows, next=following)
+    return Page(items=[_transition(item) for item in items], next=following)
 
 
 def _standing(services: Services) -> list[dict[str, Any]]:
@@ -121,6 +116,17 @@ def _standing(services: Services) -> list[dict[str, Any]]:
         age_s = services.live.age_s(entry)
         items += [{"sensor": sensor, **shared, "age_s": age_s, **limit} for limit in entry.document.get("limits", [])]
     return items
+
+
+def _transition(item: AlarmChange) -> dict[str, Any]:
+    """The alarm's document as published, with its keys even where the record has kept none, and what changed it."""
+    row = item._asdict()
+    del row["time_us"], row["new"], row["document"]
+    return {
+        "underlying": None, "until": None, "unit": None, "regime": None, "source": None, "since": None,
+        "acknowledged_by": None, "drill": False, **row, **item.document, "state": item.new,
+        "time": rfc3339(item.time_us),
+    }  # fmt: skip
 
 
 def _history(services: Services) -> History:

@@ -45,7 +45,15 @@ function draw() {
   if (!model.site) return;
   const alarms = byUrgency();
   const first = alarms.reduce((oldest, alarm) => (!oldest || String(alarm.since) < String(oldest.since) ? alarm : oldest), null);
-  fill($("alarms"), alarms.length ? alarms.map((alarm) => alarmCard(alarm, alarms.length > 1 && alarm === first, ask)) : [empty("alarms", watched(watch().state) ? t.noAlarms : t.unknownAlarms)]);
+  // Notices wait behind a fold: a page of cells warming up must not hide a danger below them.
+  const card = (alarm) => alarmCard(alarm, alarms.length > 1 && alarm === first, ask);
+  const notices = alarms.filter((alarm) => alarm.priority === "notice");
+  const urgent = alarms.filter((alarm) => alarm.priority !== "notice");
+  const none = empty("alarms", !watched(watch().state) ? t.unknownAlarms : notices.length ? t.onlyNotices : t.noAlarms);
+  fill($("alarms"), urgent.length ? urgent.map(card) : [none]);
+  $("notices").hidden = !notices.length;
+  write($("notices").querySelector("summary"), t.notices(notices.length));
+  fill($("notices").querySelector("div"), notices.map(card));
   const protocols = [...model.protocols.values()].sort((a, b) => a.protocol.localeCompare(b.protocol));
   fill($("protocols"), protocols.length ? protocols.map((protocol) => protocolCard(protocol, ask)) : [empty("protocols", t.noProtocols)]);
   fill($("zones"), model.zones.length ? model.zones.map((zone) => zoneCard(zone, alarms)) : [empty("zones", t.noZones)]);

@@ -93,6 +93,7 @@ export function alarmCard(alarm, first, act) {
       h("p", { class: "state" }, stateWords(alarm), alarm.acknowledged_by && alarm.state !== "acked" && alarm.state !== "shelved" ? ` (${t.state.acked({ by: personName(alarm.acknowledged_by) })})` : ""),
       seen && alarm.state.startsWith("latched") && alarm.beyond !== true && ["level", "stel", "ceiling", "oxygen_low", "oxygen_high"].includes(alarm.condition) && h("p", { class: "hint" }, t.stillForbidden),
       response && h("p", {}, h("strong", {}, `${t.responseTitle}: `), response),
+      alarm.reason && h("p", { class: "source" }, word("reason", alarm.reason)),
       alarm.source && h("p", { class: "source" }, `${t.source}: ${[alarm.regime && word("regime", alarm.regime), alarm.source].filter(Boolean).join(", ")}`),
       h("div", { class: "buttons" }, may
         ? actions.map((action) => button(action, action === "acknowledge" ? "primary" : "", () => act({
@@ -144,7 +145,7 @@ export function zoneCard(zone, alarms) {
   const head = piece(`${key}/head`, [zone, seen], () => h("header", {},
     h("h3", {}, zone.name),
     h("p", { class: "chips" },
-      h("span", { class: "tag" }, seen ? word("occupancy", zone.occupancy) : t.occupancy.unknown, seen && zone.people != null ? ` (${t.people(zone.people)})` : ""),
+      h("span", { class: "tag" }, seen ? word("occupancy", zone.occupancy) : t.occupancy.unknown, seen && zone.occupancy === "empty" && zone.confirmed_by ? ` ${t.by(personName(zone.confirmed_by))}` : "", seen && zone.people != null ? ` (${t.people(zone.people)})` : ""),
       zone.access === "closed" && h("span", { class: "tag bad" }, t.accessClosed),
       h("span", { class: seen && zone.protected ? "tag" : "tag bad" }, seen && zone.protected ? t.protected : t.unprotected))));
   const cards = sensors.length ? sensors.map((sensor) => sensorCard(sensor, alarms)) : [empty(key, t.noSensors)];
@@ -198,7 +199,7 @@ function limitRow(limit, name, stale) {
   const range = limit.high == null ? t.atLeast(number(limit.low, name)) : limit.high - limit.low > 1e-9 ? t.between(number(limit.low, name), number(limit.high, name)) : null;
   const words = [
     stale && limit.verdict !== "exceeded" ? null : word("verdict", limit.verdict), // an old "below" says nothing of now
-    range && `${t.best} ${number(limit.value, name)}, ${range}`,
+    range && limit.value != null && `${t.best} ${number(limit.value, name)}, ${range}`,
     limit.confidence === "M" && t.unconfirmed,
     limit.coverage != null && t.validData(Math.round(limit.coverage * 100)),
     !stale && limit.time_to_limit_s > 0 && limit.verdict !== "exceeded" ? t.timeLeft(duration(limit.time_to_limit_s)) : null,
@@ -230,22 +231,25 @@ function level(setpoint) {
   return typeof setpoint === "number" ? `${setpoint} %` : word("setpoint", setpoint);
 }
 
+const INTAKE = { contaminated: () => t.intakeBad, not_watched: () => t.intakeUnwatched };
+const METHANE = { measured: () => t.methaneBad, not_watched: () => t.methaneUnwatched };
+
 function actuatorCard(actuator, zone) {
   const seen = watched(watch().state);
   const ventilation = model.protocols.get("ventilation");
-  const fans = ventilation?.fans ?? {};
-  const fan = Array.isArray(fans) ? fans.find((one) => (one.fan ?? one.actuator ?? one.id) === actuator.id) : fans[actuator.id];
+  const fan = ventilation?.fans?.[actuator.id];
   return piece(`actuator/${actuator.id}/${zone}`, [actuator.command, actuator.state, fan, seen], () => {
     const { state, command } = actuator;
-    const wanted = fan?.wanted ?? command?.setpoint;
-    const rows = wanted == null ? [] : [[t.wanted, level(wanted)]];
+    const rows = [];
+    if (fan) rows.push([t.wanted, [fan.wanted == null ? t.nothing : level(fan.wanted), INTAKE[fan.intake]?.(), METHANE[fan.interlock]?.()].filter(Boolean).join(" · ")]);
+    else if (command) rows.push([t.wanted, level(command.setpoint)]);
     const actual = !seen || !state ? t.unheard
       : actuator.kind === "fan" ? [state.running == null ? t.unknown : state.running ? t.running : t.stopped, level(state.setpoint), state.speed_rpm != null && `${Math.round(state.speed_rpm)} rpm`].filter(Boolean).join(" · ")
         : level(state.setpoint);
     rows.push([t.actual, actual]);
-    const proven = typeof fan?.proof === "object" && fan.proof ? fan.proof.proven : fan?.proven ?? fan?.proof;
+    const proven = fan?.proof?.proven;
     if (actuator.kind === "fan") {
-      const velocity = fan?.proof?.velocity ?? fan?.velocity;
+      const velocity = fan?.proof?.velocity;
       const moving = seen && proven === true ? t.proven : seen && proven === false && state?.running ? t.failedProof : t.unproven;
       rows.push([t.proof, moving + (seen && velocity != null ? ` (${amount(velocity, "m/s")})` : "")]);
     }

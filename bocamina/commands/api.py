@@ -1,5 +1,6 @@
 """`bocamina api SITE.toml`: the web process."""
 
+import logging
 import os
 import socket
 from contextlib import closing
@@ -29,6 +30,7 @@ def api(
 
         journal = journal_path(known.site.id)
         app = create_app(known, journal.parent, EmbeddedHistory(journal))
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         print(f"dashboard: http://{host}:{listener.getsockname()[1]}/", flush=True)
         serve(app, listener)
 

@@ -56,6 +56,7 @@ def exposure(
     """Exposure of a record against limits."""
     from gateway.exposure.batch import Question, evaluate
     from gateway.exposure.conversion import molar_volume_l, standard_or_given_pressure_hpa
+    from gateway.exposure.readiness import warm_up
 
     if language not in _WORDS:
         raise ConfigError(f"--language: {language!r}; {expected_one_of(language, _WORDS)}")
@@ -67,6 +68,7 @@ def exposure(
         regimes=_regimes([*(regime or ()), *(more or ())]), shift_hours=shift_hours, week_hours=week_hours,
         full_scales=scales, groups=tuple(_group(text) for text in group or ()),
     )  # fmt: skip
+    warm_up()  # a record that may be shown to an inspector is not judged by kernels that were not checked
     document = evaluate(_read(file, max_hold, air, scales), question)
     if as_json:
         print(json.dumps(document, ensure_ascii=False, allow_nan=False))

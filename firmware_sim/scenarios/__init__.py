@@ -1,7 +1,6 @@
 """The scenarios that come with the simulator, each a TOML file here; `Mine` plays them in virtual time.
 
-    mine = Mine(site("orex"), load("blast"))
-    for sensor, t_s, value in mine.advance(60.0): …
+`for sensor, t_s, value in Mine(site("orex"), load("blast")).advance(60.0)` gives the readings of the first minute.
 """
 
 import tomllib

@@ -12,7 +12,7 @@ from gateway.domain.errors import ConfigError
 from gateway.domain.figures import LimitFigure
 from gateway.domain.limits import Limit, limits_for
 from gateway.domain.quantities import QUANTITIES
-from gateway.exposure.batch_kernels import rolling
+from gateway.exposure import batch_kernels
 from gateway.exposure.extended_shift import reduction_factor
 from gateway.exposure.layout import ABSURD, DOUBT, OVER
 from gateway.exposure.mixtures import GROUPS, NEVER
@@ -72,7 +72,7 @@ class _Air(NamedTuple):
         """Largest low, estimate and high of the mean over `window_us`, and the coverage there; see the kernel."""
         out = np.empty(4)
         full_scale = math.nan if self.channel.full_scale is None else self.channel.full_scale
-        rolling(self.edges, self.levels, self.flags, window_us, self.percentile, full_scale, out)
+        batch_kernels.rolling(self.edges, self.levels, self.flags, window_us, self.percentile, full_scale, out)
         return [float(number) for number in out]
 
 
@@ -216,7 +216,7 @@ def _index(airs: Mapping[str, _Air], bounds: Mapping[str, Limit], kind: str) -> 
         level = np.nan_to_num(air.levels[np.searchsorted(air.edges, edges[:-1], side="right") - 1])
         together += level / limit.value
     out = np.empty(4)
-    rolling(edges, together, np.zeros(together.size, np.int64), _STEL_US, math.nan, math.nan, out)
+    batch_kernels.rolling(edges, together, np.zeros(together.size, np.int64), _STEL_US, math.nan, math.nan, out)
     return max(0.0, float(out[0]))
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from gateway.exposure.compiler import batch_kernel
-from gateway.exposure.kernels import Floats, Ints, add_stretch, seconds_of
 from gateway.exposure.layout import N_SUMS
+from gateway.exposure.sums import Floats, Ints, add_stretch, seconds_of
 
 
 @batch_kernel

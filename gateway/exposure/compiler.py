@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-_COMPILED_FROM = ("compiler.py", "kernels.py", "batch_kernels.py", "layout.py")
+_COMPILED_FROM = ("compiler.py", "layout.py", "sums.py", "bins.py", "ring.py", "kernels.py", "batch_kernels.py")
 _log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 

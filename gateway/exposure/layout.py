@@ -2,7 +2,7 @@
 
 A sensor's state is one row of an int64 array (times, exact sums, records' times) and one of a float64 array (levels,
 answers): every array argument of a compiled call costs about 55 ns, so there are two and no more.
-Times and lengths are µs. An exact sum is three integers ("limbs"), see `kernels.add`.
+Times and lengths are µs. An exact sum is three integers ("limbs"), see `sums.add`.
 """
 
 from typing import Final

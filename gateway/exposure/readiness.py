@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.domain.errors import OperationFailed
 from gateway.domain.limits import Limit
-from gateway.exposure import kernels
+from gateway.exposure import batch_kernels, bins, kernels, ring, sums
 from gateway.exposure.compiler import give_up_compiling, is_compiled
 from gateway.exposure.streaming import Line, Streaming
 from gateway.exposure.twin import Twin
@@ -73,7 +73,8 @@ def warm_up() -> bool:
         if not is_compiled():
             raise
         give_up_compiling(error)
-        importlib.reload(kernels)
+        for module in (sums, bins, ring, kernels, batch_kernels):  # each after those it imports from
+            importlib.reload(module)
         problem = next(_differences(), None)
     if problem is not None:
         raise OperationFailed(f"the exposure kernels failed their self-check: {problem}")

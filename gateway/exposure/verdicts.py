@@ -10,6 +10,8 @@ ENOUGH_COVERAGE: Final = 0.75
 """Below it nothing is compliant: data-capture criterion of running 8 h means (limits reference 4.9)."""
 SAME: Final = 1e-9
 """Figures are computed to this relative accuracy: what is closer to a limit than that equals it, and equal passes."""
+MICROSECOND: Final = 1e-6
+"""[s] Times are whole microseconds: a shorter gap is none, but a rounding."""
 RESOLVES: Final = 3.0
 """A channel judges a limit of at least three times its noise and drift (limits reference 6.7)."""
 
@@ -84,7 +86,9 @@ def judge_window(
     Means are clipped at 0 here and nowhere before (limits reference 4.11). An absurd value makes `high` unknown and
     `low` at least full scale as long as it is inside.
     """
-    gap_s = max(0.0, window.window_s - window.covered_s)
+    gap_s = window.window_s - window.covered_s
+    if gap_s < MICROSECOND:
+        gap_s = 0.0
     divisor = window.divisor_s
     low = max(0.0, window.total / divisor)
     high = None
@@ -101,7 +105,7 @@ def judge_window(
 
 def judge_instant(limit: Limit, method: str, seen: Instant, channel: Channel) -> LimitFigure:
     """Levels against a limit without averaging; MIN looks at the lowest, everything else at the highest level."""
-    complete = seen.coverage >= 1.0 and not seen.absurd
+    complete = seen.coverage >= 1.0 - SAME and not seen.absurd
     value = seen.lowest if limit.kind == "MIN" else seen.highest
     if limit.kind == "MIN":
         low = seen.lowest if seen.lowest is not None and complete else 0.0

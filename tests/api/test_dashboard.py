@@ -60,12 +60,12 @@ def scene(fake_gateway, make_alarm) -> Any:
     say("protocol/evacuation", {"protocol": "evacuation", "state": "idle", "zones": [], "since": None})
     say("protocol/reentry", {"protocol": "reentry", "state": "ready", "zones": ["frente-1"], "since": since})
     fans = {"fan-1": {"wanted": 100, "proof": {"proven": False, "velocity": 0.2}}}
-    say("protocol/ventilation", {"protocol": "ventilation", "state": "ineffective", "zones": ["frente-1"], "fans": fans})
+    say("protocol/ventilation", {"protocol": "ventilation", "state": "ineffective", "fans": fans, "zones": []})
     say("command/fan-1", {"id": "fan-1-3", "setpoint": 100}, retain=False)
     say("actuator/fan-1/state", {"setpoint": 100, "running": True, "speed_rpm": 2900})
     say("actuator/siren-1/state", {"setpoint": "off"})
     fake_gateway.raise_alarm(make_alarm())
-    latched = {"alarm": "no2-frente-1.level", "sensor": "no2-frente-1", "priority": "warning", "value": 2.1, "limit": 3.0}
+    latched = {"alarm": "no2-frente-1.level", "sensor": "no2-frente-1", "priority": "warning", "value": 2.1, "limit": 3}
     fake_gateway.raise_alarm(make_alarm("latched_acked", **latched, acknowledged_by="ana", since=since))
     fake_gateway.read("co-frente-1", 240.0, limits=LIMITS)
     fake_gateway.read("no2-frente-1", 2.1, "uncertain", reason="uncalibrated")

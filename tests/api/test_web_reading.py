@@ -139,6 +139,8 @@ def test_alarms_active_and_on_record(web, fake_gateway, make_alarm, until):
     assert client.get("/api/v1/alarms").json()["items"][0] == make_alarm()
     (row,) = client.get("/api/v1/alarms?state=all").json()["items"]
     assert (row["old"], row["state"], row["by"], row["time"]) == ("unack", "acked", "ana", "1970-01-01T00:00:01.000Z")
+    assert set(row) >= set(make_alarm()) - {"title_es", "title_en", "response_es", "response_en"}
+    assert (row["condition"], row["value"], row["priority"]) == ("level", 240.0, "high")
 
 
 def test_changes_of_verdict_on_record(web):

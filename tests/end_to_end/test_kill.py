@@ -2,11 +2,16 @@
 
 import json
 import random
+import subprocess
+import sys
 import time
 
 import pytest
 
-from tests.end_to_end.mine import Gateway, Listener, Node, ready, site_text, wait_for
+from gateway.stores.journal import Journal
+from gateway.stores.paths import journal_path
+from gateway.stores.rows import Kind
+from tests.end_to_end.mine import SITE, Gateway, Listener, Node, ready, site_text, wait_for
 
 KILLS = 20
 
@@ -74,3 +79,21 @@ def test_twenty_kills_of_the_gateway_and_one_of_the_broker_lose_nothing_acknowle
     assert "unack" in states
     node.close()
     listener.close()
+    replayed_equals_lived(gateway)
+
+
+def replayed_equals_lived(gateway: Gateway) -> None:
+    """The journal through the engine again, in one life, brings the alarms and commands of the many lives."""
+    path = journal_path(SITE, gateway.data)
+    with Journal.reader(path) as journal:
+        lived = [row.document() for row in journal.scan(0, [Kind.TRANSITION])]
+        commanded = [row.document()["id"] for row in journal.scan(0, [Kind.COMMAND])]
+    done = subprocess.run(
+        [sys.executable, "-m", "bocamina", "replay", str(path), "--site", str(gateway.site), "--json"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    replayed = json.loads(done.stdout)
+    assert [(t["alarm"], f"{t['old']}>{t['new']}", t["priority"]) for t in lived] == [
+        (t["alarm"], t["transition"], t["priority"]) for t in replayed["alarms"]
+    ]
+    assert commanded == [command["id"] for command in replayed["commands"]]

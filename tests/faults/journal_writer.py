@@ -30,7 +30,7 @@ def last_written(path: Path) -> int:
 def group(k: int) -> Group:
     moment = Moment(k, k)
     step = Step(moment, [Tick()], [Outcome(i, 0, 0, 0, k, float(k), float(k)) for i in range(k % 7)])
-    return Group("h", (step,), (Record(Kind.TRANSITION, moment, {"k": k, "filler": os.urandom(k % 5000)}),), k)
+    return Group("h", (step,), (Record(Kind.TRANSITION, moment, {"k": k, "filler": os.urandom(37 * k % 5000)}),), k)
 
 
 def main() -> None:
@@ -46,8 +46,8 @@ def main() -> None:
     if len(sys.argv) > 2:
         for k in range(first, first + 500):
             writer.submit(group(k))
-        while writer.failure is None:
-            writer.flush(0.05)
+        if writer.flush(1) or writer.failure is None:
+            sys.exit("the disk took everything: the limit is too high for this test")
         os.write(1, f"refused: {writer.failure}\n".encode())
         sys.stdin.readline()
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

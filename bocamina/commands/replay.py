@@ -1,0 +1,145 @@
+"""`bocamina replay`: a record through the real engine in virtual time."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from bocamina.virtual import Record
+    from gateway.domain.site import Site
+
+SQLITE = b"SQLite format 3\x00"
+_Item = TypeVar("_Item")
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or a journal.")],
+    site: Annotated[Path, typer.Option(help="Site file (TOML).")],
+    out: Annotated[Path | None, typer.Option(help="Folder for alarms.csv, commands.csv and verdicts.csv.")] = None,
+    until: Annotated[str | None, typer.Option(help="Let time run on until this moment (RFC 3339).")] = None,
+    no_feedback: Annotated[bool, typer.Option("--no-feedback", help="Actuators say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Replay a record: every exposure, alarm and command that it must cause."""
+    from bocamina.engine import Engine
+    from bocamina.site_file import load_site, site_hash
+    from gateway.domain.errors import ConfigError
+    from gateway.domain.moment import parse_rfc3339
+
+    model = load_site(site)
+    try:
+        until_us = parse_rfc3339(until) if until else None
+        head = file.open("rb").read(16) if file.is_file() else b""
+    except ValueError as error:
+        raise ConfigError(f"--until: {error}") from None
+    if not head:
+        raise ConfigError(f"{file}: no such file, or an empty one; expected a record to replay")
+    started = time.monotonic()
+    engine = Engine(model, site_hash(site))
+    if head == SQLITE:
+        record, readings, rejected = _journal(engine, file)
+    else:
+        record, readings, rejected = _rows(engine, model, file, until_us, obedient=not no_feedback)
+    alarms = record.alarms_json()
+    result: dict[str, Any] = {
+        "readings": readings,
+        "rejected": rejected,
+        "exposures": len(record.verdicts),
+        "alarms": alarms,
+        "commands": record.commands_json(),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if out is not None:
+        _write(out, record, result)
+    if as_json:
+        print(json.dumps(result))
+    else:
+        print(f"{readings} readings, {rejected} rejected, {len(record.verdicts)} changes of a verdict")
+        for alarm in alarms:
+            print("{time}  {priority:<8}  {alarm}  {transition}".format(**alarm))
+    return 0
+
+
+def _rows(
+    engine: Any, site: "Site", file: Path, until_us: int | None, *, obedient: bool
+) -> "tuple[Record, int, int]":
+    from bocamina.records import rows
+    from bocamina.virtual import Record, VirtualRun
+    from gateway.domain.events import Delivery, Pack, Sample
+    from gateway.domain.quality import Quality
+
+    places = {sensor.id: i for i, sensor in enumerate(site.sensors)}
+    sources = [sensor.source for sensor in site.sensors]
+    run: VirtualRun | None = None
+    readings = rejected = 0
+    for row in _shown(rows(file)):
+        place = places.get(row.sensor)
+        if place is None:
+            rejected += 1
+            continue
+        readings += 1
+        run = run or VirtualRun(engine, row.time_us, obedient=obedient)
+        late = row.time_us < run.now_us or row.quality is Quality.LATE
+        run.advance(row.time_us)
+        quality = Quality.GOOD if row.quality is Quality.LATE else row.quality
+        sample = Sample(place, row.value, row.time_us, quality, row.reason)
+        delivery = Delivery.BACKLOG if late else Delivery.LIVE
+        run.feed(row.time_us, [Pack(sources[place], "", (sample,), delivery=delivery)])
+    if run is None:
+        return Record(), readings, rejected
+    run.finish(max(until_us or 0, run.now_us))
+    return run.record, readings, rejected
+
+
+def _journal(engine: Any, file: Path) -> "tuple[Record, int, int]":
+    from bocamina.restore import moved_events
+    from bocamina.virtual import Record
+    from gateway.domain.events import Pack
+    from gateway.stores.journal import Journal
+    from gateway.stores.rows import Kind
+
+    record, readings = Record(), 0
+    with Journal.reader(file) as journal:
+        places = {s.id: i for i, s in enumerate(engine.site.sensors)}
+        maps = {h: [places.get(r.id, -1) for r in records] for h, records in journal.sites().items()}
+        for row in _shown(journal.scan(0, [Kind.STEPS])):
+            recorded = row.steps()
+            for step in recorded.steps:
+                events = step.events
+                if recorded.site_hash != engine.site_hash:
+                    events = moved_events(events, maps[recorded.site_hash])
+                readings += sum(len(event.samples) for event in events if isinstance(event, Pack))
+                record.take(engine.step(step.moment, events))
+    return record, readings, 0
+
+
+def _shown(items: Iterable[_Item]) -> Iterator[_Item]:
+    """A progress line on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed} rows"), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as progress:
+        yield from progress.track(iter(items), total=None)
+
+
+def _write(out: Path, record: "Record", result: dict[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    _table(out / "alarms.csv", result["alarms"])
+    _table(out / "commands.csv", result["commands"])
+    _table(out / "verdicts.csv", [verdict._asdict() for verdict in record.verdicts])
+
+
+def _table(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys() if rows else ["time"])
+        writer.writeheader()
+        writer.writerows(rows)

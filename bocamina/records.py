@@ -1,0 +1,96 @@
+"""Records of readings to replay: CSV and Parquet rows of `time,sensor,value[,quality]`; a bad row is one sentence."""
+
+import csv
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gateway.domain.errors import ConfigError
+from gateway.domain.moment import SECOND_US, parse_rfc3339
+from gateway.domain.quality import QUALITY_WORDS, REASON_WORDS, Quality, Reason
+
+COLUMNS: Final = ("time", "sensor", "value")
+MAGIC_PARQUET: Final = b"PAR1"
+
+
+class RecordRow(NamedTuple):
+    """One row. time_us: µs UTC. value: NaN where the record has none."""
+
+    time_us: int
+    sensor: str
+    value: float
+    quality: Quality
+    reason: Reason
+
+
+def rows(path: Path) -> Iterator[RecordRow]:
+    """The rows of a CSV or Parquet file, in the file's order. ConfigError names file, line and what was expected."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a record to replay") from error
+    yield from _parquet(path) if magic == MAGIC_PARQUET else _csv(path)
+
+
+def _csv(path: Path) -> Iterator[RecordRow]:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise ConfigError(f"{path}: line 1 has no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
+        for row in reader:
+            yield _row(path, f"line {reader.line_num}", row)
+
+
+def _parquet(path: Path) -> Iterator[RecordRow]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ConfigError(f"{path}: Parquet needs the package pyarrow; install bocamina[parquet]") from error
+    try:
+        file = parquet.ParquetFile(path)
+        missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
+        if missing:
+            raise ConfigError(f"{path}: no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
+        number = 0
+        for batch in file.iter_batches(65536):
+            for row in batch.to_pylist():
+                number += 1
+                yield _row(path, f"row {number}", row)
+    except pa.ArrowException as error:
+        raise ConfigError(f"{path}: no readable Parquet file: {error}") from error
+
+
+def _row(path: Path, where: str, row: dict[str, Any]) -> RecordRow:
+    try:
+        quality = QUALITY_WORDS[str(row.get("quality") or "good")]
+        reason = REASON_WORDS.get(str(row.get("reason") or "none"), Reason.NONE)
+        return RecordRow(_time_us(row["time"]), str(row["sensor"]), _value(row["value"]), quality, reason)
+    except KeyError as error:
+        words = ", ".join(QUALITY_WORDS)
+        raise ConfigError(f"{path}: {where}: quality {error} is unknown; expected one of {words}") from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{path}: {where}: {error}") from None
+
+
+def _time_us(text: Any) -> int:
+    if isinstance(text, datetime):
+        text = text.isoformat()
+    if isinstance(text, str):
+        try:
+            seconds = float(text)
+        except ValueError:
+            return parse_rfc3339(text)
+    else:
+        seconds = float(text)
+    if not 0 <= seconds < 1e11:
+        raise ValueError(f"time {text!r} is out of range; expected RFC 3339 or seconds since 1970")
+    return round(seconds * SECOND_US)
+
+
+def _value(text: Any) -> float:
+    return math.nan if text is None or text == "" else float(text)

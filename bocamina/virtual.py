@@ -1,0 +1,98 @@
+"""The engine in virtual time: records and simulated mines go through the code of the live mine, at full speed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from alerts.commander import command_document
+from alerts.model import Command, Transition
+from bocamina import __version__
+from bocamina.decisions import Decisions, VerdictChange
+from bocamina.documents import rfc3339
+from bocamina.engine import Engine
+from gateway.domain.events import ActuatorState, Event, Started, Tick
+from gateway.domain.moment import SECOND_US, Moment
+
+MOST_ROUNDS = 8
+"""An actuator's answer may cause a command, whose answer is fed again; two rounds are usual."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What a run brought."""
+
+    transitions: list[Transition] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    verdicts: list[VerdictChange] = field(default_factory=list)
+    documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    notices: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, decisions: "Decisions | Record") -> None:
+        """Add one step's decisions, or another record."""
+        self.transitions += decisions.transitions
+        self.commands += decisions.commands
+        self.verdicts += decisions.verdicts
+        self.documents |= decisions.documents
+        self.notices += decisions.notices
+
+    def alarms_json(self) -> list[dict[str, Any]]:
+        """The alarms as `replay --json` prints them."""
+        return [
+            {
+                "time": rfc3339(t.utc_us), "alarm": t.alarm, "zone": t.zone, "sensor": t.sensor,
+                "condition": t.condition, "priority": t.priority.word, "transition": f"{t.old}>{t.new}",
+            }
+            for t in self.transitions
+        ]  # fmt: skip
+
+    def commands_json(self) -> list[dict[str, Any]]:
+        """The commands as their topic carries them, with the actuator."""
+        return [{"actuator": command.actuator} | command_document(command) for command in self.commands]
+
+
+class VirtualRun:
+    """One engine, its time and its record. Engine time is the wall clock of the record.
+
+    obedient: actuators do what they are told and say so (a record has no feedback of its own).
+    """
+
+    def __init__(self, engine: Engine, start_us: int, *, obedient: bool = True) -> None:
+        self.engine, self.record = engine, Record()
+        self._obedient = obedient
+        self.now_us = start_us
+        self._next_tick_us = -(-start_us // SECOND_US) * SECOND_US
+        self.feed(start_us, [Started(engine.site_hash, __version__)])
+
+    def advance(self, to_us: int) -> None:
+        """Let time pass up to, not including, the tick at `to_us`: those come after the rows of their second."""
+        while self._next_tick_us < to_us:
+            self._tick()
+
+    def finish(self, to_us: int) -> None:
+        """Let time pass including the tick at `to_us`."""
+        while self._next_tick_us <= to_us:
+            self._tick()
+
+    def feed(self, at_us: int, events: Sequence[Event]) -> Record:
+        """Events of one instant; returns what they alone brought."""
+        self.now_us = max(self.now_us, at_us)
+        moment = Moment(self.now_us, self.now_us)
+        found = Record()
+        for _ in range(MOST_ROUNDS):
+            decisions = self.engine.step(moment, events)
+            found.take(decisions)
+            if not self._obedient or not decisions.commands:
+                break
+            events = list(self._answers(decisions.commands))
+        self.record.take(found)
+        return found
+
+    def _tick(self) -> None:
+        at_us, self._next_tick_us = self._next_tick_us, self._next_tick_us + SECOND_US
+        self.feed(at_us, [Tick()])
+
+    @staticmethod
+    def _answers(commands: Iterable[Command]) -> Iterable[Event]:
+        for command in commands:
+            running = command.setpoint > 0 if isinstance(command.setpoint, (int, float)) else None
+            yield ActuatorState(command.actuator, command.setpoint, running, None, command.id)

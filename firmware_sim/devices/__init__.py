@@ -1,0 +1,1 @@
+"""Devices that speak real bytes, each encoded from its data sheet."""

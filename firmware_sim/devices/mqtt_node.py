@@ -1,0 +1,69 @@
+"""Our MQTT node: numbered SenML packs at QoS 1, kept until `node/{node}/ack`, sent again oldest first."""
+
+from collections.abc import Callable, Mapping
+
+from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.packs import PackMemory
+from firmware_sim.devices.senml import as_cbor, as_json, records
+
+
+class MqttNode:
+    """The node. channels: name in the pack → (quantity, period [s]); cbor: on `senml-cbor` instead of `senml`."""
+
+    def __init__(
+        self, broker: Broker, root: str, node: str, channels: Mapping[str, tuple[str, float]],
+        read: Callable[[str], float | None], *, boot: int, cbor: bool = False,
+    ) -> None:  # fmt: skip
+        self.node = node
+        self.memory = PackMemory(boot)
+        self._client = MqttClient(broker, root, node, (f"node/{node}/ack",))
+        self._channels, self._read, self._cbor = channels, read, cbor
+        self._due_s = dict.fromkeys(channels, 0.0)
+        self._seq = 0
+        self._silent = False
+        self.clock_error_s: float | None = 0.0
+        """How far its clock is off; None: it has none and sends no time."""
+
+    def start(self) -> None:
+        """Power on."""
+        self._client.start()
+
+    def stop(self) -> None:
+        """Power off, politely."""
+        self._client.stop()
+
+    def set_fault(self, kind: str) -> None:
+        """unplugged: the link drops and the last will speaks; silence: connected and mute; none: as it should be."""
+        if kind == "unplugged":
+            self._client.drop()
+        elif kind == "none" and not self._client.up:
+            self._client.start()
+        self._silent = kind == "silence"
+
+    def turn(self, now_s: float, utc_s: float) -> None:
+        """Take acknowledgements, measure what is due, send what is not yet durable. now_s: since power-on."""
+        while self._client.heard:
+            body = self._client.heard.popleft().body or {}
+            boot, seq = body.get("boot"), body.get("seq")
+            if isinstance(boot, int) and isinstance(seq, int):
+                self.memory.acknowledge(boot, seq)
+        while self._client.connections:
+            self._client.connections.popleft()
+            self.memory.reconnected()
+        due = [name for name, at_s in self._due_s.items() if now_s >= at_s]
+        if due and not self._silent:
+            self._measure(due, now_s, utc_s)
+        if self._client.up:
+            topic = f"node/{self.node}/senml-cbor" if self._cbor else f"node/{self.node}/senml"
+            for payload in self.memory.due(now_s):
+                self._client.say(topic, payload)
+
+    def _measure(self, due: list[str], now_s: float, utc_s: float) -> None:
+        for name in due:
+            self._due_s[name] = now_s + self._channels[name][1]
+        shown = [(name, self._channels[name][0], self._read(name)) for name in due]
+        values = [(name, quantity, value) for name, quantity, value in shown if value is not None]
+        self._seq += 1
+        time_s = None if self.clock_error_s is None else utc_s + self.clock_error_s
+        pack = records(self.node, self.memory.boot, self._seq, values, time_s)
+        self.memory.keep(self._seq, as_cbor(pack) if self._cbor else as_json(pack))
