@@ -31,8 +31,8 @@ def assess(live: LiveState, link: GatewayLink) -> Health:
     if not all(check["ok"] for check in checks):
         return Health("down", gateway, checks)
     ready = state == "ready"
-    told = "; ".join(str(trouble) for trouble in gateway.get("troubles") or ())
-    checks.append(_check("state", None if ready else f"the gateway is {state}: {told or 'it does not say why'}", "the gateway is ready"))
+    told = "; ".join(str(trouble) for trouble in gateway.get("troubles") or ["it does not say why"])
+    checks.append(_check("state", None if ready else f"{state}: {told}", "the gateway is ready"))
     return Health("ok" if ready else "degraded", gateway, checks)
 
 

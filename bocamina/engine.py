@@ -22,6 +22,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.events import (
     ActuatorState,
     Counted,
+    Delivered,
     Delivery,
     Event,
     HeadCount,
@@ -77,7 +78,7 @@ class Engine:
         ]
         self.exposure = Streaming(lines, shift_hours=site.site.shift_hours, rolling_8h=False)
         self.desk = AlarmDesk(site, limits_for, full_scale)
-        self.response = Response(site, self.desk)
+        self.response = Response(site, self.desk, self.exposure.figures)
         self._shifts = ShiftCalendar(site)
         self._shift = ""
         self._latest = [Latest()] * len(sensors)
@@ -96,6 +97,7 @@ class Engine:
             HeadCount: self._head_count,
             Request: self._request,
             Remembered: self._remember,
+            Delivered: self._delivered,
             Counted: self._count,
         }
 
@@ -245,6 +247,11 @@ class Engine:
             )  # fmt: skip
         out.replies.append((reply, event.reply_to))
 
+    def _delivered(self, now: Moment, event: Delivered, out: Decisions) -> None:
+        record = self.response.outbox.result(now, event.id, event.ok, event.detail)
+        if record is not None:
+            out.notices.append({"what": "delivery", **record})
+
     def _count(self, now: Moment, event: Counted, out: Decisions) -> None:
         del now, out
         self.counts[event.kind] += 1
@@ -269,7 +276,7 @@ class Engine:
 
         It stands as an alarm of its own, so that nobody but a person silences it.
         """
-        self.response.settle(now, self._figures_at(now), out)
+        self.response.settle(now, out)
         words = {"warn": Priority.HIGH, "evacuate": Priority.EVACUATE}
         for actuator in self.site.actuators:
             said = actuators.get(actuator.id, {}).get("setpoint")
@@ -298,7 +305,8 @@ class Engine:
                 out.documents[f"alarm/{transition.alarm}"] = transition.document
             if not (transitions or (always and rounds == 0)) or rounds >= MOST_ROUNDS:
                 break
-            self.response.settle(now, self._figures_at(now), out)
+            self.response.settle(now, out)
+            self.response.announce(now, transitions, out)
             rounds += 1
         if rounds:
             out.documents |= self.response.changed_documents(now, self._is_protected)

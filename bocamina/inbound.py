@@ -32,7 +32,11 @@ from gateway.drivers.items import Frame, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.formats import naming
 from gateway.formats.table import FORMATS, Decode
+from gateway.formats.units import to_canonical
 from gateway.transports.mqtt_messages import Inbound
+
+Channels = dict[str, tuple[int, str]]
+"""Channel of the site file → (index of its sensor, its quantity)."""
 
 KEPT_PAYLOAD: Final = 4096
 """Bytes of an unreadable payload that the journal keeps."""
@@ -47,10 +51,10 @@ class MqttListener:
 
     def __init__(self, site: Site) -> None:
         self._topics = Topics(site.site.id)
-        self._sources: list[tuple[Source, Decode, dict[str, int]]] = []
+        self._sources: list[tuple[Source, Decode, Channels]] = []
         for source in site.sources:
             if source.kind == "mqtt" and source.format in FORMATS:
-                channels = {s.channel: i for i, s in enumerate(site.sensors) if s.source == source.id}
+                channels = {s.channel: (i, s.quantity) for i, s in enumerate(site.sensors) if s.source == source.id}
                 self._sources.append((source, FORMATS[str(source.format)].session(), channels))
         self.counts: Counter[str] = Counter()
 
@@ -73,7 +77,7 @@ class MqttListener:
         return found
 
     def _pack(
-        self, source: Source, decode: Decode, channels: dict[str, int], inbound: Inbound, utc_us: int
+        self, source: Source, decode: Decode, channels: Channels, inbound: Inbound, utc_us: int
     ) -> Event:
         try:
             values = decode(inbound.topic, inbound.payload, utc_us / 1e6)
@@ -167,7 +171,7 @@ class SerialListener:
 
 
 def pack_of(
-    source: str, node: str | None, values: list[NamedValue], channels: dict[str, int], delivery: Delivery
+    source: str, node: str | None, values: list[NamedValue], channels: Channels, delivery: Delivery
 ) -> Pack:
     """The pack of resolved values: counters apart, names to sensors. Text and null count as bad."""
     values, boot, seq = naming.split_counters(values, node)
@@ -176,16 +180,27 @@ def pack_of(
     for item in values:
         speaker = node if node is not None else item.node
         name = naming.channel_of(item.name, speaker)
-        sensor = channels.get(name)
-        if sensor is None:
+        found = channels.get(name)
+        if found is None:
             unknown.append(name[:100])
             continue
+        sensor, quantity = found
         at = source_us(item.time, None)
-        if isinstance(item.value, (int, float)) and item.quantity is not None:
-            samples.append(Sample(sensor, float(item.value), at))
-        else:  # announced and marked as no value, or in a unit that says nothing about this quantity
+        value = _canonical(item, quantity)
+        if value is None:  # announced and marked as no value, or in a unit that says nothing about this quantity
             samples.append(Sample(sensor, math.nan, at, Quality.BAD, Reason.FAULT))
+        else:
+            samples.append(Sample(sensor, value, at))
     return Pack(source, node or "", tuple(samples), boot, seq, delivery, tuple(unknown[:UNKNOWN_KEPT]))
+
+
+def _canonical(item: NamedValue, quantity: str) -> float | None:
+    """The value in the unit of the sensor's quantity: the site file says what a channel measures, whatever its name."""
+    if isinstance(item.value, bool) or not isinstance(item.value, (int, float)):
+        return None
+    if item.quantity == quantity:
+        return float(item.value)
+    return None if item.quantity is not None else to_canonical(quantity, float(item.value), item.unit)
 
 
 def source_us(time_s: float | None, utc_us: int | None) -> int:

@@ -1,4 +1,4 @@
-"""From alarms to people and air: occupancy, ventilation, evacuation, joined into levels and commands.
+"""From alarms to people and air: occupancy, fans, evacuation, blast, re-entry and messages, joined.
 
 Pure, like the engine whose half it is. A protocol says what it wants; the commander says it until it is so.
 """
@@ -9,10 +9,14 @@ from typing import Any, Final
 from alerts.commander import Commander
 from alerts.desk import AlarmDesk
 from alerts.graph import MineGraph
-from alerts.model import Alarm, Finding, Priority, Reply
+from alerts.model import Alarm, Finding, Priority, Reply, State, Transition
+from alerts.notify.message import Inside, Writer
+from alerts.notify.outbox import Outbox
 from alerts.occupancy import Occupancy
+from alerts.protocols.blast import Blast
 from alerts.protocols.evacuation import Evacuation
 from alerts.protocols.portable import PortableReadings
+from alerts.protocols.reentry import ReEntry
 from alerts.protocols.ventilation import Ventilation
 from bocamina.decisions import Decisions
 from gateway.domain.errors import Refused
@@ -30,14 +34,19 @@ COUNT_FRESH_US: Final = 300 * SECOND_US
 class Response:
     """Everything after the alarm desk; `settle` runs it."""
 
-    def __init__(self, site: Site, desk: AlarmDesk) -> None:
-        self._site, self._desk = site, desk
+    def __init__(self, site: Site, desk: AlarmDesk, figures: Callable[[int, int], Figures]) -> None:
+        """figures(i, now_us): the live figures of sensor i."""
+        self._site, self._desk, self._figures = site, desk, figures
         self.graph = MineGraph(site)
         self.occupancy = Occupancy(site)
         self.portable = PortableReadings(site)
         self.ventilation = Ventilation(site, self.graph)
         self.evacuation = Evacuation(site, self.graph)
+        self.blast = Blast(site, self.graph)
+        self.reentry = ReEntry(site)
         self.commander = Commander(site)
+        self.outbox = Outbox(site)
+        self._writer = Writer(site)
         self._published: dict[str, dict[str, Any]] = {}
 
     # --- What comes in -----------------------------------------------------------------------------------------------
@@ -75,6 +84,10 @@ class Response:
         match request.action:
             case "evacuation" | "drill":
                 return self.evacuation.request(moment, request, self.occupancy, self.ventilation.airflow_known)
+            case "blast":
+                return self.blast.request(moment, request, self.occupancy, self._figures_of(moment), self.portable)
+            case "reentry":
+                return self.reentry.request(moment, request, self.portable)
             case "ventilation":
                 return self.ventilation.request(moment, request, self.occupancy)
             case "manual_reading":
@@ -108,8 +121,12 @@ class Response:
 
     # --- What goes out -----------------------------------------------------------------------------------------------
 
-    def settle(self, moment: Moment, figures_of: FiguresOf, out: Decisions) -> None:
+    def _figures_of(self, moment: Moment) -> FiguresOf:
+        return lambda i: self._figures(i, moment.now_us)
+
+    def settle(self, moment: Moment, out: Decisions) -> None:
         """Let the protocols look at the alarms as they are, and say what they want."""
+        figures_of = self._figures_of(moment)
         alarms = self._desk.active()
         for zone in self.occupancy.step(moment):
             self._desk.set_occupancy(moment, zone, self.occupancy.state(zone, moment)[0])
@@ -121,9 +138,39 @@ class Response:
         for want in wants:
             self.commander.want(moment, want.actuator, want.setpoint, want.reason, want.drill)
         out.commands += self.commander.step(moment)
+        self.blast.step(moment, alarms, figures_of, self.occupancy, self.reentry.is_permitted)
+        self.reentry.step(
+            moment, alarms, figures_of, self.portable, self.ventilation, self.blast.fired, self.blast.is_armed
+        )
+        hush = self.blast.suppression(moment, self.occupancy)
+        if hush is None:
+            self._desk.unsuppress(moment, "blast")
+        else:
+            self._desk.suppress(moment, hush.zones, hush.until_us, "blast")
         self._report(moment, self.ventilation.findings())
         self._report(moment, self.evacuation.findings(self.occupancy))
+        self._report(moment, self.blast.findings())
+        self._report(moment, self.outbox.findings(moment))
         self._report(moment, self.commander.findings(moment, self.occupancy))
+
+    def announce(self, moment: Moment, transitions: Iterable[Transition], out: Decisions) -> None:
+        """Tell people of what changed: who must be called, who has answered, what is over."""
+        for transition in transitions:
+            alarm = self._desk.alarm(transition.alarm)
+            if alarm is None or alarm.drill:
+                continue
+            if alarm.state is State.NORMAL:
+                self.outbox.ended(alarm.alarm)
+            elif alarm.state in {State.ACKED, State.LATCHED_ACKED} and alarm.acknowledged_by:
+                self.outbox.answered(alarm.alarm, alarm.acknowledged_by)
+            elif alarm.state is State.UNACK and alarm.priority > Priority.NOTICE:
+                self._offer(moment, alarm)
+        out.messages += self.outbox.step(moment)
+
+    def _offer(self, moment: Moment, alarm: Alarm) -> None:
+        state, people = self.occupancy.state(alarm.zone, moment) if alarm.zone else ("unknown", None)
+        inside = Inside(state, people)
+        self.outbox.offer(moment, alarm, lambda code, lang: self._writer.alarm(alarm, code, inside, lang))
 
     def _report(self, moment: Moment, findings: Iterable[Finding]) -> None:
         for f in findings:
@@ -139,6 +186,10 @@ class Response:
             "protocol/ventilation": self.ventilation.document(moment),
             "protocol/evacuation": self.evacuation.document(moment, self.occupancy),
         }
+        found["protocol/reentry"] = self.reentry.document(moment, self.portable)
+        blast = self.blast.document(moment, self.occupancy)
+        if blast is not None:
+            found["protocol/blast"] = blast
         alarms = self._desk.active()
         for zone in self._site.zones:
             state, people = self.occupancy.state(zone.id, moment)
@@ -148,10 +199,13 @@ class Response:
                 "people": people,
                 "confirmed_by": self.occupancy.confirmed_by(zone.id, moment),
                 "protected": protected(zone.id),
-                "access": "closed" if self.evacuation.is_closed(zone.id) else "open",
+                "access": "closed" if self._is_closed(zone.id) else "open",
                 "worst": _worst([alarm for alarm in alarms if alarm.zone == zone.id]),
             }
         return found
+
+    def _is_closed(self, zone: str) -> bool:
+        return self.evacuation.is_closed(zone) or self.blast.is_closed(zone) or self.reentry.is_closed(zone)
 
     def changed_documents(self, moment: Moment, protected: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
         """Those that differ from what was last handed out."""
@@ -164,6 +218,7 @@ class Response:
         """The gateway comes back."""
         self.commander.restarted(moment)
         self.ventilation.restarted(moment)
+        self.outbox.restarted(moment)
         self._published.clear()
 
     def dump(self) -> dict[str, Any]:
@@ -173,7 +228,10 @@ class Response:
             "portable": self.portable.dump(),
             "ventilation": self.ventilation.dump(),
             "evacuation": self.evacuation.dump(),
+            "blast": self.blast.dump(),
+            "reentry": self.reentry.dump(),
             "commander": self.commander.dump(),
+            "outbox": self.outbox.dump(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -182,7 +240,10 @@ class Response:
         self.portable.load(state["portable"])
         self.ventilation.load(state["ventilation"])
         self.evacuation.load(state["evacuation"])
+        self.blast.load(state["blast"])
+        self.reentry.load(state["reentry"])
         self.commander.load(state["commander"])
+        self.outbox.load(state["outbox"])
 
 
 def _worst(alarms: list[Alarm]) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ import msgspec
 
 import bocamina
 from alerts.commander import command_document
+from alerts.notify.dispatch import Dispatch
 from bocamina.backpressure import HIGH_WATER, coalesce
 from bocamina.clock import EngineClock
 from bocamina.decisions import Decisions
@@ -26,7 +27,7 @@ from bocamina.inbound import MqttListener, SerialListener
 from bocamina.publisher import Publisher
 from bocamina.restore import restore
 from bocamina.service_manager import ServiceManager
-from gateway.domain.events import Event, LinkState, Started, Tick
+from gateway.domain.events import Delivered, Event, LinkState, Started, Tick
 from gateway.domain.moment import SECOND_US, Moment, rfc3339
 from gateway.domain.site import Site
 from gateway.domain.topics import Kind as TopicKind
@@ -102,6 +103,7 @@ class GatewayService:
         self._steps = 0
         self._next_tick_us = self._next_status_us = 0
         self._snapshot_due_us = self._rows_since_snapshot = 0
+        self._dispatch = Dispatch()
         self._manager = ServiceManager()
         self.ready = threading.Event()
 
@@ -153,6 +155,7 @@ class GatewayService:
                 line = self._serial(source.id)
                 line.start()
                 stack.callback(line.stop)
+        stack.callback(self._dispatch.close)
         stack.callback(self._manager.stopping)
 
     def _serial(self, ident: str) -> SerialSource:
@@ -193,6 +196,7 @@ class GatewayService:
         ticks = moment.now_us >= self._next_tick_us
         if ticks:
             events += self._journal_news()
+            events += [Delivered(result.delivery, result.ok, result.detail) for result in self._dispatch.poll()]
             events.append(Tick())
             self._next_tick_us = max(self._next_tick_us + TICK_US, moment.now_us + TICK_US // 2)
             self._manager.alive()
@@ -313,6 +317,8 @@ class GatewayService:
                 if reply_to and self._topics.may_answer_on(reply_to):
                     body = {"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {})
                     self._link.publish(reply_to, self._encode(body), expiry_s=60)
+            for delivery in after.decisions.messages:
+                self._dispatch.send(delivery)
             if after.decisions.acks:
                 with self._acks_lock:
                     self._node_acks |= {node: (boot, seq) for node, boot, seq in after.decisions.acks}

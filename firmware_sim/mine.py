@@ -90,11 +90,9 @@ class Mine:
             next_s = min(to_s, self.now_s + LONGEST_STEP_S, max(due_s, self.now_s), max(self._world.next_s, self.now_s))
             self._pass(next_s - self.now_s)
             self.now_s = next_s
-            for at_s, loop, event in self._world.due(next_s):
-                del at_s
-                if event.unless_refused and self._key(event.unless_refused, loop) in self._refused:
-                    continue
-                self._happen(event)
+            for _, loop, event in self._world.due(next_s):
+                if not self._is_off(event, loop):
+                    self._happen(event)
             for sensor in self._sensors.values():
                 if sensor.due_s <= next_s:
                     sensor.due_s = next_s + sensor.period_s
@@ -105,7 +103,8 @@ class Mine:
 
     def events_due(self, to_s: float) -> list[Said]:
         """What people say until `to_s`, each once: counts, presences and requests as the gateway's topics have them."""
-        return [self._said(at_s, loop, event) for at_s, loop, event in self._words.due(to_s)]
+        due = self._words.due(to_s)
+        return [self._said(at_s, loop, event) for at_s, loop, event in due if not self._is_off(event, loop)]
 
     def wire_faults_due(self, to_s: float) -> list[tuple[str, str]]:
         """(device, kind of fault or "none") until `to_s`, each once."""
@@ -224,6 +223,10 @@ class Mine:
             "args": dict(args.get("args", {})), "issued": now, "reply_to": f"{self._root}reply/{ident}",
         }  # fmt: skip
         return Said(at_s, f"request/{args['name']}", body)
+
+    def _is_off(self, event: Event, loop: int) -> bool:
+        """Whether it does not happen, because what had to be granted before was refused."""
+        return bool(event.unless_refused) and self._key(event.unless_refused, loop) in self._refused
 
     def _key(self, key: str, loop: int) -> str:
         return f"sim-{self._run}-{loop}-{key}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Protocol
 
+from alerts import texts
 from alerts.model import MAY_COMMAND, Alarm, Priority, Reply
 from alerts.protocols.air import FiguresOf, at_least, is_gas, reading, sensors_in
 from alerts.protocols.portable import PortableReadings
@@ -232,6 +233,7 @@ class ReEntry:
                     "state": c.state, "since": rfc3339(c.since_utc_us), "cause": c.cause, "fixed": c.fixed,
                     "hindrance": c.hindrance, "permitted_by": c.permitted_by,
                     "missing": self._lacks(moment, zone, c, portable),
+                    "words_es": _words(c, "es"), "words_en": _words(c, "en"),
                 }
                 for zone, c in sorted(self._closures.items())
             },
@@ -245,6 +247,12 @@ class ReEntry:
         """Take up what `dump` gave, for the zones that the site file still has."""
         self._closures = {z: _Closure(**row) for z, row in state["closures"].items() if z in self._sensors}
         self._shown = (state["shown"][0], state["shown"][1])
+
+
+def _words(closure: _Closure, lang: str) -> str:
+    """What a screen says of a zone (glossary 8)."""
+    key = "measuring_below" if closure.state == "measuring" and closure.fixed == "below" else closure.state
+    return texts.words("reentry", key, lang).format(by=closure.permitted_by)
 
 
 def _within(gas: str, value: float) -> bool:

@@ -30,7 +30,7 @@ class Asset(NamedTuple):
 
 @cache
 def _assets() -> dict[str, Asset]:
-    """The files of `static/` by name: 60 kB in all, read once."""
+    """The files of `static/` by name: 65 kB in all, 22 kB packed, read once."""
     found = {}
     for file in files("api").joinpath("static").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])

@@ -1,6 +1,6 @@
 // The page: log-in, language, what to show when, and the questions before an order.
 
-import { alarmCard, alarmPlace, alarmTitle, byUrgency, empty, fill, protocolCard, zoneCard } from "/static/cards.js";
+import { actuatorCard, alarmCard, alarmPlace, alarmTitle, byUrgency, empty, fill, protocolCard, zoneCard } from "/static/cards.js";
 import { Problem, call, follow, logIn, logOut, model, took, watch, watched, whoAmI } from "/static/model.js";
 import { duration, language, setTimeZone, speak, t, word } from "/static/texts.js";
 
@@ -55,7 +55,9 @@ function draw() {
   write($("notices").querySelector("summary"), t.notices(notices.length));
   fill($("notices").querySelector("div"), notices.map(card));
   const protocols = [...model.protocols.values()].sort((a, b) => a.protocol.localeCompare(b.protocol));
-  fill($("protocols"), protocols.length ? protocols.map((protocol) => protocolCard(protocol, ask)) : [empty("protocols", t.noProtocols)]);
+  const sirens = [...model.actuators.values()].filter((actuator) => actuator.kind !== "fan");
+  const shown = protocols.length ? protocols.map((protocol) => protocolCard(protocol, ask)) : [empty("protocols", t.noProtocols)];
+  fill($("protocols"), [...shown, ...sirens.map((actuator) => actuatorCard(actuator, "all"))]);
   fill($("zones"), model.zones.length ? model.zones.map((zone) => zoneCard(zone, alarms)) : [empty("zones", t.noZones)]);
   document.title = alarms.length ? `(${alarms.length}) ${word("priority", alarms[0].priority)} · ${model.site.name}` : model.site.name;
   announce(alarms);

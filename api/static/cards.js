@@ -104,6 +104,7 @@ export function alarmCard(alarm, first, act) {
 
 // -- protocols -------------------------------------------------------------------------------------------------------
 
+const GRAVE = { withdraw: "high", evacuate: "evacuate", muster: "evacuate", refuge: "evacuate", misfire_hold: "high" };
 const AT_REST = ["idle", "normal", "planned", "released", "cancelled", "all_clear"];
 
 export function protocolCard(protocol, act) {
@@ -116,7 +117,7 @@ export function protocolCard(protocol, act) {
     const [where, missing, unverified, signed] = [
       protocol.whole_mine ? t.wholeMine : names(protocol.zones, zoneName), names(protocol.missing, personName),
       names(protocol.not_verified_empty, zoneName), names(protocol.signatures, personName)];
-    return h("article", { class: `card ${AT_REST.includes(protocol.state) ? "" : "warning"} ${seen ? "" : "stale"}` },
+    return h("article", { class: `card ${AT_REST.includes(protocol.state) ? "" : GRAVE[protocol.state] ?? "warning"} ${seen ? "" : "stale"}` },
       h("h3", {}, word("protocol", protocol.protocol), !seen && h("span", { class: "tag bad" }, t.old)),
       protocol.drill && h("p", { class: "drill" }, t.drill),
       h("p", { class: "figure" }, h("strong", {}, words), typeof by === "string" ? ` ${t.by(personName(by))}` : "", protocol.until ? ` ${t.until(clock(protocol.until))}` : ""),
@@ -140,7 +141,7 @@ function evacuationButtons(protocol, words, act) {
 export function zoneCard(zone, alarms) {
   const seen = watched(watch().state);
   const sensors = [...model.sensors.values()].filter((sensor) => sensor.zone === zone.id);
-  const machines = [...model.actuators.values()].filter((actuator) => actuator.zones.includes(zone.id));
+  const machines = [...model.actuators.values()].filter((actuator) => actuator.kind === "fan" && actuator.zones.includes(zone.id));
   const key = `zone/${zone.id}`;
   const head = piece(`${key}/head`, [zone, seen], () => h("header", {},
     h("h3", {}, zone.name),
@@ -234,11 +235,11 @@ function level(setpoint) {
 const INTAKE = { contaminated: () => t.intakeBad, not_watched: () => t.intakeUnwatched };
 const METHANE = { measured: () => t.methaneBad, not_watched: () => t.methaneUnwatched };
 
-function actuatorCard(actuator, zone) {
+export function actuatorCard(actuator, place) {
   const seen = watched(watch().state);
   const ventilation = model.protocols.get("ventilation");
   const fan = ventilation?.fans?.[actuator.id];
-  return piece(`actuator/${actuator.id}/${zone}`, [actuator.command, actuator.state, fan, seen], () => {
+  return piece(`actuator/${actuator.id}/${place}`, [actuator.command, actuator.state, fan, seen], () => {
     const { state, command } = actuator;
     const rows = [];
     if (fan) rows.push([t.wanted, [fan.wanted == null ? t.nothing : level(fan.wanted), INTAKE[fan.intake]?.(), METHANE[fan.interlock]?.()].filter(Boolean).join(" · ")]);

@@ -2,7 +2,7 @@
 
 const es = {
   title: "Bocamina", skip: "Ir al contenido", logIn: "Entrar al sistema", username: "Usuario", password: "Contraseña",
-  enter: "Entrar", logOut: "Salir", alarms: "Alarmas activas", protocols: "Protocolos", zones: "Zonas",
+  enter: "Entrar", logOut: "Salir", alarms: "Alarmas activas", protocols: "Protocolos y sirenas", zones: "Zonas",
   cancel: "Cancelar", minutes: "Minutos",
   disclaimer: "Bocamina ayuda a vigilar el aire. No está certificado como equipo de seguridad de vida (no SIL) y no reemplaza al detector portátil certificado ni a la medición antes del ingreso. Sin alarma no quiere decir sin peligro.",
   demo: "DEMO · mina simulada, ningún valor es real", drill: "SIMULACRO",
@@ -84,7 +84,7 @@ const es = {
 
 const en = {
   title: "Bocamina", skip: "Skip to content", logIn: "Log in", username: "User", password: "Password",
-  enter: "Log in", logOut: "Log out", alarms: "Active alarms", protocols: "Protocols", zones: "Zones",
+  enter: "Log in", logOut: "Log out", alarms: "Active alarms", protocols: "Protocols and sirens", zones: "Zones",
   cancel: "Cancel", minutes: "Minutes",
   disclaimer: "Bocamina helps to watch the air. It is not certified life-safety equipment (no SIL) and replaces neither the certified portable detector nor the measurement before entry. No alarm does not mean no danger.",
   demo: "DEMO · simulated mine, no value is real", drill: "DRILL",

@@ -51,6 +51,10 @@ class BocaminaNode:
         self._seq = 0
         self._next_s = 0.0
 
+    def power_on(self, now_s: float) -> None:
+        """Power has come: a new boot counts its packs anew."""
+        self._boot, self._seq, self._next_s = self._boot + 1, 0, now_s
+
     def speak(self, now_s: float) -> list[bytes]:
         """The frame that is due."""
         if now_s < self._next_s:

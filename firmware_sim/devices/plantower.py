@@ -41,7 +41,7 @@ def _summed(body: bytes) -> bytes:
 
 
 class Plantower:
-    """The module: active mode after power-on."""
+    """The module: active mode after power-on. It has run for a while when it is made; `power_on` begins anew."""
 
     baud: Final = 9600
 
@@ -49,14 +49,17 @@ class Plantower:
         self._read = read
         self._heard = b""
         self._active = self._awake = True
-        self._started_s: float | None = None
+        self._started_s = -START_S
         self._next_s = 0.0
         self._last = 0.0
 
+    def power_on(self, now_s: float) -> None:
+        """Power has come: awake, active, starting."""
+        self._active = self._awake = True
+        self._started_s = self._next_s = now_s
+
     def speak(self, now_s: float) -> list[bytes]:
         """The frames that are due."""
-        if self._started_s is None:
-            self._started_s = now_s
         pm10 = self._read("pm10")
         changing = pm10 is not None and abs(pm10 - self._last) > CHANGING * max(self._last, 20.0)
         due_s = self._next_s - (STEADY_S - CHANGING_S if changing else 0.0)
@@ -92,7 +95,7 @@ class Plantower:
         return self._measure(now_s) if command == 0xE2 and self._awake else []
 
     def _measure(self, now_s: float) -> list[bytes]:
-        if self._started_s is not None and now_s - self._started_s < START_S:
+        if now_s - self._started_s < START_S:
             return [data_frame((0, 0, 0), (0, 0, 0), (0,) * 6, version=0)]
         fine, coarse = self._read("pm2_5"), self._read("pm10")
         if fine is None and coarse is None:

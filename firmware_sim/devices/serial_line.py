@@ -21,6 +21,9 @@ class SerialDevice(Protocol):
     def baud(self) -> int:
         """Bits per second of the real one; a pseudo-terminal does not care."""
 
+    def power_on(self, now_s: float) -> None:
+        """It was without power and has it again."""
+
     def speak(self, now_s: float) -> list[bytes]:
         """Frames that are due."""
 
@@ -35,6 +38,7 @@ class SerialLine:
         self.link = link
         self.device = device
         self._fault = "none"
+        self._was_off = False
         self._noise = random.Random(str(link.name))
         self._master = self._slave = -1
 
@@ -63,6 +67,7 @@ class SerialLine:
             os.close(self._slave)
             os.close(self._master)
             self._master = self._slave = -1
+            self._was_off = True
 
     def set_fault(self, kind: str) -> None:
         """none, noise, checksum, half_frame, silence, unplugged: from now on, until another is set."""
@@ -76,6 +81,9 @@ class SerialLine:
         """Let the device hear and speak."""
         if not self.plugged:
             return
+        if self._was_off:
+            self._was_off = False
+            self.device.power_on(now_s)
         frames = self.device.hear(now_s, self._received()) + self.device.speak(now_s)
         if self._fault == "silence":
             return

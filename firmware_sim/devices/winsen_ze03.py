@@ -60,6 +60,10 @@ class WinsenZE03:
         self._active = True
         self._next_s = 0.0
 
+    def power_on(self, now_s: float) -> None:
+        """Power has come: active upload."""
+        self._active, self._next_s = True, now_s
+
     def speak(self, now_s: float) -> list[bytes]:
         """The frames that are due."""
         if not self._active or now_s < self._next_s:

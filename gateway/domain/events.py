@@ -127,6 +127,14 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True, tag="remembered",
     actuators: dict[str, dict[str, Any]] = {}
 
 
+class Delivered(msgspec.Struct, frozen=True, array_like=True, tag="delivered", gc=False):
+    """A channel's answer about one message to one person. id: of the delivery."""
+
+    id: str
+    ok: bool
+    detail: str = ""
+
+
 class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted", gc=False):
     """Something came that could not be read: kept for the record. kind: `garbage checksum format unknown …`."""
 
@@ -147,5 +155,6 @@ Event = (
     | HeadCount
     | Request
     | Remembered
+    | Delivered
     | Counted
 )

@@ -27,6 +27,9 @@ _READING: Final = np.dtype(
     [("time_us", "i8"), ("n", "i8"), ("i", "i4"), ("sensor", "i4"), ("value", "f8"), ("raw", "f8"), ("quality", "u1"),
      ("reason", "u1")]
 )  # fmt: skip
+_OF_THE_TRANSITION: Final = frozenset({"old", "new", "by", "comment", "utc_us"})
+"""What a TRANSITION row has beside the alarm's MQTT payload."""
+
 _QUALITIES: Final = {int(quality): quality for quality in Quality}
 _REASONS: Final = {int(reason): reason for reason in Reason}
 
@@ -248,10 +251,10 @@ def _verdict(row: StoredRow, document: dict[str, Any]) -> Verdict:
 
 
 def _alarm_change(row: StoredRow, document: dict[str, Any]) -> AlarmChange:
-    published = document.get("document") or {}
+    published = {name: value for name, value in document.items() if name not in _OF_THE_TRANSITION}
     return AlarmChange(
         row.utc_us, document["alarm"], document["occurrence"], document["old"], document["new"],
-        published.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
+        document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
         _number(document.get("value")), _number(document.get("limit")), document.get("by"), document.get("comment"),
         document.get("reason"), published,
     )  # fmt: skip

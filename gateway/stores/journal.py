@@ -146,6 +146,19 @@ class Journal:
         """The newest readable snapshot; the engine's state is that plus the STEPS rows after it."""
         return self._newest(f"rows INDEXED BY rows_other WHERE kind = {int(Kind.SNAPSHOT)} AND kind <> 0")
 
+    def steps_before(self, now_us: int) -> int:
+        """The number up to which every STEPS row ends before engine time `now_us` [µs], found by halving."""
+        low, high = 0, self.last_n
+        while low < high:
+            middle = (low + high + 1) // 2
+            query = "SELECT n, now_us FROM rows WHERE n <= :n AND +kind = 0 ORDER BY n DESC LIMIT 1"
+            found = self._all(query, {"n": middle})
+            if not found or found[0][1] < now_us:
+                low = middle
+            else:
+                high = found[0][0] - 1
+        return low
+
     def scan(self, after_n: int = 0, kinds: Collection[Kind] | None = None, limit: int = 256) -> Iterator[StoredRow]:
         """Every row after `after_n`, in order, in short transactions of `limit` rows each."""
         more: int | None = after_n

@@ -252,6 +252,7 @@ def test_below_the_limit_is_not_permission() -> None:
     assert document["state"] == "measuring"
     assert document["detail"]["frente-1"]["missing"][-1] == "signature"
     assert "portable co" in document["detail"]["frente-1"]["missing"]
+    assert document["detail"]["frente-1"]["words_es"] == "gases bajo el límite: falta medir con portátil y firmar"
     assert "lacks portable co" in (heading.sign(40 * MIN).error or "")
     heading.run(40 * MIN, 24 * 60 * MIN, every=600)
     assert heading.reentry.is_closed("frente-1"), "no time, no air and no sensor ever opens it"
@@ -271,6 +272,8 @@ def test_two_people_measure_and_a_named_person_signs() -> None:
     assert heading.sign(40 * MIN + 3).ok
     heading.step(40 * MIN + 4)
     assert heading.state == ("released", "permitted")
+    detail = heading.reentry.document(at(40 * MIN + 4), heading.portable)["detail"]["frente-1"]
+    assert (detail["words_es"], detail["missing"]) == ("ingreso autorizado por ana", [])
     assert not heading.suppressing(40 * MIN + 5)
 
 

@@ -94,10 +94,10 @@ def test_the_other_extracts(journal, capfdbinary):
     at = Moment(T0, T0)
     journal.append([
         document_row(Kind.TRANSITION, at, {
-            "alarm": "co-1.level", "occurrence": 3, "old": "normal", "new": "unack", "priority": 3,
+            "alarm": "co-1.level", "occurrence": 3, "old": "normal", "new": "unack", "priority": "evacuate",
             "condition": "level", "zone": "frente-1", "sensor": "co-1", "value": 300.0, "limit": 200.0, "by": None,
             "comment": 'a, "b"',
-            "reason": None, "document": {"priority": "evacuate"},
+            "reason": None,
         }),
         document_row(Kind.COMMAND, at, {
             "id": "fan-1/7", "actuator": "fan-1", "setpoint": 100.0, "reason": "demand", "expires_in_s": 30,

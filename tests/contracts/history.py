@@ -34,9 +34,9 @@ class Past(Protocol):
 
 def transition(alarm: str, sensor: str | None, new: str) -> dict[str, Any]:
     return {
-        "utc_us": 0, "alarm": alarm, "occurrence": 1, "old": "normal", "new": new, "priority": 2, "condition": "level",
-        "zone": "face", "sensor": sensor, "value": 60.0, "limit": math.nan, "by": None, "comment": None, "reason": None,
-        "document": {"alarm": alarm, "priority": "high"},
+        "alarm": alarm, "occurrence": 1, "state": new, "priority": "high", "condition": "level", "zone": "face",
+        "sensor": sensor, "value": 60.0, "limit": math.nan, "since": "2026-05-28T20:26:40.000Z",
+        "old": "normal", "new": new, "by": None, "comment": None, "utc_us": 0,
     }  # fmt: skip
 
 
@@ -145,7 +145,8 @@ class HistoryContract:
         assert (first.time_us, first.alarm, first.old, first.new, first.priority) == (
             T0, "co-1.level", "normal", "unack", "high",
         )  # fmt: skip
-        assert (first.value, first.limit, first.document["alarm"]) == (60.0, None, "co-1.level")
+        assert (first.value, first.limit, first.document["state"]) == (60.0, None, "unack")
+        assert "old" not in first.document
         assert second.sensor is None
         assert past.history.alarms(["co-1"]).items == [first]
         assert past.history.alarms(start_us=T0 + 1).items == [second]

@@ -1,4 +1,4 @@
-"""`kill -9` of a journaling process at random points, and a disk that is full for a while: nothing is lost or doubled."""
+"""`kill -9` of a journaling process at random points; a disk full for a while: nothing is lost, nothing doubled."""
 
 import random
 import subprocess

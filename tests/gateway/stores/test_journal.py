@@ -110,6 +110,15 @@ def test_a_time_range_finds_rows_that_reach_into_it_and_only_those(journal):
     assert found == [3000, 2000, 2001, 2002, 2003, 2004]
 
 
+def test_the_place_of_an_engine_time_is_found_by_halving(journal):
+    assert journal.steps_before(T0) == 0
+    journal.append([steps(i) if i % 3 == 0 else note(0) for i in range(1, 101)])  # notes out of order, as in a backlog
+    for n in range(102):
+        expected = max((i for i in range(1, 101) if i % 3 == 0 and i < n), default=0)
+        found = journal.steps_before(T0 + n)
+        assert expected <= found < min((i for i in range(3, 101, 3) if i >= n), default=101)
+
+
 def test_readings_without_a_time_are_found_by_their_own_index(journal):
     nowhere = steps_row("hash", [Step(Moment(T0, T0), [], [Outcome(0, 3, 12, 1, NO_TIME, 1.0, 1.0)])])
     journal.append([steps(1), nowhere, steps(2)])
