@@ -36,6 +36,7 @@ class MineGraph:
         self._whole_mine = (site.site.evacuation_scope or ("mine" if small else "affected")) == "mine"
         self.mine = frozenset(zone for zone, kind in self._kinds.items() if kind not in NEVER_EVACUATE)
         self.downstream = lru_cache(maxsize=None)(self._downstream)
+        self.way_out = lru_cache(maxsize=4096)(self._way_out)
         self.affected_set = lru_cache(maxsize=None)(self._affected_set)
 
     def kind(self, zone: str) -> str | None:
@@ -107,7 +108,7 @@ class MineGraph:
         )
         return outside | (self.mine if whole else affected)
 
-    def way_out(self, zone: str, avoiding: frozenset[str] = frozenset()) -> list[str] | None:
+    def _way_out(self, zone: str, avoiding: frozenset[str] = frozenset()) -> list[str] | None:
         """The shortest way [m] from a zone to the outside that enters no zone of `avoiding`, None without one."""
         if zone not in self._ways:
             return None

@@ -32,7 +32,7 @@ class Decisions:
     requests and notices are journaled with the events. documents (topic below the site's root → payload, None =
     remove), replies, messages and acks follow the commit. acks: (node, boot, seq) up to which everything is durable
     once this step is. dirty: sensors whose `reading` and `exposure` documents changed; urgent: those whose verdict or
-    quality did.
+    quality did. settled: the protocols looked, so their documents may have changed (`Engine.changed_documents`).
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -47,3 +47,4 @@ class Decisions:
     acks: list[tuple[str, int, int]] = field(default_factory=list)
     dirty: set[int] = field(default_factory=set)
     urgent: set[int] = field(default_factory=set)
+    settled: bool = False

@@ -308,8 +308,7 @@ class Engine:
             self.response.settle(now, out)
             self.response.announce(now, transitions, out)
             rounds += 1
-        if rounds:
-            out.documents |= self.response.changed_documents(now, self._is_protected)
+        out.settled = out.settled or rounds > 0
 
     def _is_protected(self, zone: str) -> bool:
         """Whether every sensor that watches this zone's gas gives usable values now, and there is one."""
@@ -326,6 +325,10 @@ class Engine:
         sensor, latest = self.site.sensors[i], self._latest[i]
         figures = self.exposure.limit_figures(i, now.now_us, self._limits[i]) if self._limits[i] else []
         return reading_document(sensor, latest), exposure_document(sensor, latest, figures)
+
+    def changed_documents(self, now: Moment) -> dict[str, dict[str, Any]]:
+        """Documents of protocols and zones that differ from the last ones; asked for when the commands are out."""
+        return self.response.changed_documents(now, self._is_protected)
 
     def standing_documents(self, now: Moment) -> dict[str, dict[str, Any]]:
         """All retained documents that stand: alarms that are not normal, protocols, zones."""

@@ -93,20 +93,32 @@ class Response:
             case "manual_reading":
                 return self.portable.request(moment, request)
             case "presence":
-                zone = request.args.get("zone")
-                if zone is not None and not isinstance(zone, str):
-                    raise Refused(f"presence: `zone` is {zone!r}; expected a zone id or null")
-                self.presence(moment, Presence(request.target, zone))
+                self._tag_or_count(moment, request)
             case "board":
-                count = request.args.get("count")
-                if isinstance(count, bool) or not isinstance(count, int):
-                    raise Refused(f"board: `count` is {count!r}; expected a whole number")
-                self.count(moment, HeadCount(request.target, count, request.by), request.role or None)
+                self._counted(moment, request)
             case "emergency":
                 self._emergency(moment, request)
             case _:
                 raise Refused(f"request '{request.action}' is not known to this gateway")
         return Reply(request.id, ok=True)
+
+    def _tag_or_count(self, moment: Moment, request: Request) -> None:
+        """`request/presence`: target a person, args {"zone": id or null}; or target a zone, args {"count": n}."""
+        if "count" in request.args:
+            self._counted(moment, request)
+            return
+        zone = request.args.get("zone")
+        if zone is not None and not isinstance(zone, str):
+            raise Refused(f"presence: `zone` is {zone!r}; expected a zone id or null")
+        if not request.target:
+            raise Refused("presence: nobody is named; expected the person as `target`")
+        self.presence(moment, Presence(request.target, zone))
+
+    def _counted(self, moment: Moment, request: Request) -> None:
+        count = request.args.get("count")
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise Refused(f"{request.action}: `count` is {count!r}; expected a whole number")
+        self.count(moment, HeadCount(request.target, count, request.by), request.role or None)
 
     def _emergency(self, moment: Moment, request: Request) -> None:
         """Somebody pressed the button: any named person may."""

@@ -38,7 +38,7 @@ def restore(engine: Engine, journal: Journal) -> int:
     after_n = 0
     if snapshot is not None:
         state = snapshot.document()
-        _refill(engine, journal, maps, snapshot.n, snapshot.now_us, snapshot.utc_us)
+        _refill(engine, journal, maps, snapshot.n, snapshot.now_us)
         engine.load(state["engine"])
         after_n = snapshot.n
     steps = 0
@@ -55,18 +55,13 @@ def restore(engine: Engine, journal: Journal) -> int:
     return steps
 
 
-def _refill(
-    engine: Engine, journal: Journal, maps: dict[str, list[int]], until_n: int, until_us: int, utc_us: int
-) -> None:
-    after: int | None = 0
-    while after is not None:
-        rows, after = journal.read(after, [Kind.STEPS], 256, start_us=utc_us - WINDOW_US)
-        for row in rows:
-            if row.n >= until_n:
-                return
-            recorded = unpack_outcomes(row.body)
-            if recorded.site_hash in maps and recorded.outcomes.size:
-                _feed(engine, recorded.outcomes, maps[recorded.site_hash], until_us)
+def _refill(engine: Engine, journal: Journal, maps: dict[str, list[int]], until_n: int, until_us: int) -> None:
+    for row in journal.scan(journal.steps_before(until_us - WINDOW_US), [Kind.STEPS]):
+        if row.n >= until_n:
+            return
+        recorded = unpack_outcomes(row.body)
+        if recorded.site_hash in maps and recorded.outcomes.size:
+            _feed(engine, recorded.outcomes, maps[recorded.site_hash], until_us)
 
 
 def _feed(engine: Engine, outcomes: npt.NDArray[Any], places: Sequence[int], until_us: int) -> None:

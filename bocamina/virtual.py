@@ -80,6 +80,8 @@ class VirtualRun:
         found = Record()
         for _ in range(MOST_ROUNDS):
             decisions = self.engine.step(moment, events)
+            if decisions.settled:
+                decisions.documents |= self.engine.changed_documents(moment)
             found.take(decisions)
             if not self._obedient or not decisions.commands:
                 break

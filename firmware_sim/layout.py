@@ -111,6 +111,8 @@ class Layout:
         way = [*self._way_out(zone), OUTSIDE]
         if fan.exhausting:
             yield Flow(way[0], zone, mixed)
+            yield Flow(zone, OUTSIDE, mixed)
+            yield Flow(way[0], OUTSIDE, all_air - mixed)  # what the duct's leaks take
             for inner, outer in pairwise(way):
                 yield Flow(outer, inner, all_air)
             return

@@ -39,8 +39,8 @@ CHECKS: Final[Mapping[str, frozenset[str]]] = {
     "protocol": frozenset(["state"]),
 }
 """How a machine judges an expectation: its first key, and what may stand beside it. alarm: an alarm's id, with at least
-a priority, in one of the states, latched (its state begins with that word), or absent. quiet: no alarm of this
-priority or above. command: the setpoint last commanded to an actuator. actuator: what it says of itself."""
+a priority, in one of the states, latched (its state begins with that word), or absent. quiet: up to then no alarm
+of this priority or above. command: the setpoint last commanded to an actuator. actuator: what it says of itself."""
 _HEAD: Final = frozenset(["text", "site", "duration_s", "physics_speed", "loop_s", "seed", "fans", "event", "expect"])
 
 

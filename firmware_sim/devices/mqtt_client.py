@@ -35,27 +35,33 @@ class MqttClient:
 
     def __init__(self, broker: Broker, root: str, name: str, topics: tuple[str, ...], *, status: bool = True) -> None:
         """root: `bocamina/v1/{site}/`; topics: what to subscribe to, under it."""
-        self._broker, self._root, self._topics = broker, root, topics
+        self._broker, self._root, self._name, self._topics = broker, root, name, topics
         self._status = f"{root}node/{name}/status" if status else None
         self.heard: deque[Heard] = deque(maxlen=10_000)
         self.connections: deque[bool] = deque(maxlen=1000)
-        v5 = broker.protocol == "5"
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=f"{root.split('/')[-2]}-{name}",
+        self._client = self._new()
+        self._on = False
+
+    def _new(self) -> mqtt.Client:
+        """A client as after power-on: paho's memory of unsent messages is not our device's."""
+        v5 = self._broker.protocol == "5"
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=f"{self._root.split('/')[-2]}-{self._name}",
             protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
             clean_session=None if v5 else True,
         )  # fmt: skip
-        if broker.username:
-            self._client.username_pw_set(broker.username, broker.password)
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
         if self._status:
-            self._client.will_set(self._status, self._state("offline"), qos=1, retain=True)
-        self._client.reconnect_delay_set(1, 5)
-        self._on = False
-        self._client.on_connect = self._connected
-        self._client.on_message = self._message
+            client.will_set(self._status, self._state("offline"), qos=1, retain=True)
+        client.reconnect_delay_set(1, 5)
+        client.on_connect = self._connected
+        client.on_message = self._message
+        return client
 
     def start(self) -> None:
         """Connect in the background, again and again until it works."""
+        self._client = self._new()
         self._on = True
         self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
         self._client.loop_start()

@@ -5,6 +5,7 @@
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from firmware_sim.mine import Mine, Said
@@ -27,11 +28,16 @@ def load(name: str) -> Scenario:
 
 
 def site_text(name: str) -> str:
-    """The site file that scenarios of `site = name` are written for, as text. Raises ScenarioError."""
-    file = files(__name__).joinpath("sites", f"{name}.toml")
-    if not file.is_file():
-        raise ScenarioError(f"{name!r} is no packaged site file")
-    return file.read_text(encoding="utf-8")
+    """The site file that scenarios of `site = name` are written for, as text. Raises ScenarioError.
+
+    The demo's stands in the source tree only, under deploy/sites, where `bocamina demo` finds it.
+    """
+    packaged = files(__name__).joinpath("sites", f"{name}.toml")
+    deployed = Path(__file__).parents[2] / "deploy" / "sites" / f"{name}.toml"
+    for file in (packaged, deployed):
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    raise ScenarioError(f"the site file {name}.toml is not installed")
 
 
 def site(name: str) -> dict[str, Any]:

@@ -251,7 +251,11 @@ def _verdict(row: StoredRow, document: dict[str, Any]) -> Verdict:
 
 
 def _alarm_change(row: StoredRow, document: dict[str, Any]) -> AlarmChange:
-    published = {name: value for name, value in document.items() if name not in _OF_THE_TRANSITION}
+    published = {
+        name: _number(value) if isinstance(value, float) else value
+        for name, value in document.items()
+        if name not in _OF_THE_TRANSITION
+    }
     return AlarmChange(
         row.utc_us, document["alarm"], document["occurrence"], document["old"], document["new"],
         document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),

@@ -25,7 +25,7 @@ SECONDS = int(os.environ.get("BOCAMINA_BENCH_SECONDS", "40"))
 
 
 def site_text(port: int) -> str:
-    """20 nodes of 5 CO cells for the load; 40 faces with an HCN cell and a siren each for the probes.
+    """20 nodes of 5 CO cells for the load; 40 workshops (each affects itself alone) with an HCN cell and a siren.
 
     HCN is withdrawn on any valid sample (limits reference 6.3), so that one reading completes the condition.
     """
@@ -43,7 +43,7 @@ def site_text(port: int) -> str:
         ]
     for p in range(SIRENS):
         parts.append(
-            f'[[zones]]\nid = "z{p}"\nname = "Z"\nkind = "face"\n'
+            f'[[zones]]\nid = "z{p}"\nname = "Z"\nkind = "workshop"\n'
             f'[[connections]]\nfrom = "portal"\nto = "z{p}"\nlength_m = 10\n'
             f'[[sensors]]\nid = "hcn-{p}"\nzone = "z{p}"\nquantity = "hcn"\nsource = "nodes"\nchannel = "probe/p{p}"\n'
             f'full_scale = 50\nwarm_up_s = 0\nprotection = "indicative"\n'
