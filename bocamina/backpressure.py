@@ -1,11 +1,11 @@
-"""When the engine cannot follow: serial packs are merged per sensor and second, never dropped without a word.
+"""When the engine cannot follow: what serial lines said is merged per sensor, never dropped without a word.
 
-MQTT waits at the broker (its messages are not acknowledged). A serial line cannot wait: of every sensor and second the
-largest and the newest value reach the alarms and the journal, with a note of how many samples they stand for.
+MQTT waits at the broker (its messages are not acknowledged). A serial line cannot wait: of every sensor the largest,
+smallest, worst and newest sample reach the alarms and the journal, with a note of how many samples they stand for.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from gateway.domain.events import Counted, Event, Pack, Sample
@@ -15,15 +15,16 @@ HIGH_WATER: Final = 2000
 """Items waiting in the inbox from which on serial packs are merged (0.4 s at 5,000 packs a second)."""
 
 
-def coalesce(events: Iterable[Event]) -> list[Event]:
-    """The events with all counterless packs of one source merged into one: worst, largest, newest of each sensor.
+def coalesce(events: Iterable[Event], serial: Collection[str]) -> list[Event]:
+    """The events with all counterless packs of one serial source merged into one: its extremes and its newest.
 
-    A sample that is not good is kept whole if it is the only one of its kind in the merge: quality never gets better.
+    serial: ids of the serial sources; other packs stay as they are, for what the broker holds may be history. The
+    worst sample of each sensor is kept: quality never gets better by merging.
     """
     merged: dict[str, list[Sample]] = {}
     out: list[Event] = []
     for event in events:
-        if isinstance(event, Pack) and event.boot is None and event.seq is None:
+        if isinstance(event, Pack) and event.source in serial and event.boot is None and event.seq is None:
             merged.setdefault(event.source, []).extend(event.samples)
         else:
             out.append(event)
@@ -44,8 +45,10 @@ def _kept(samples: list[Sample]) -> list[Sample]:
     for sample in samples:
         i = sample.sensor
         newest[i] = sample
-        if sample.quality >= Quality.BAD or math.isnan(sample.value):
+        if sample.quality > Quality.GOOD and (i not in worst or sample.quality >= worst[i].quality):
             worst[i] = sample
+        if sample.quality >= Quality.BAD or math.isnan(sample.value):
+            worst[i] = sample if i not in worst or math.isnan(sample.value) else worst[i]
             continue
         if i not in largest or sample.value > largest[i].value:
             largest[i] = sample

@@ -3,11 +3,12 @@
 Nothing is thrown away without a word: what cannot be read is handed on as `Counted`, with the payload, to be journaled.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
+
+import msgspec
 
 from gateway.domain.errors import FormatError
 from gateway.domain.events import (
@@ -94,9 +95,8 @@ class MqttListener:
         if not inbound.payload and kind is not Kind.REQUEST:
             return Counted(inbound.topic, "removed", "a retained document was removed")
         try:
-            body = json.loads(inbound.payload, parse_constant=_no_nan)
-            return _READERS[kind](ident, _object(body), inbound)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            return _READERS[kind](ident, _object(_decode(inbound.payload)), inbound)
+        except (ValueError, TypeError, KeyError) as error:
             return self._unreadable("", "document", f"{inbound.topic}: {_plain(error)}", inbound)
 
     def _unreadable(self, source: str, kind: str, detail: str, inbound: Inbound) -> Counted:
@@ -111,16 +111,16 @@ class MqttListener:
         for inbound in messages:
             address = self._topics.parse(inbound.topic)
             try:
-                body = json.loads(inbound.payload)
-            except ValueError:
+                body = _object(_decode(inbound.payload))
+            except (ValueError, TypeError):
                 self.counts["document"] += 1
                 continue
-            if address is None or not isinstance(body, dict):
+            if address is None:
                 continue
             if address.kind is Kind.ALARM:
-                alarms.append({"alarm": address.id} | body)
+                alarms.append(body | {"alarm": address.id})
             elif address.kind is Kind.PROTOCOL:
-                protocols.append({"protocol": address.id} | body)
+                protocols.append(body | {"protocol": address.id})
             elif address.kind is Kind.ACTUATOR_STATE:
                 actuators[address.id] = body
         return Remembered(tuple(alarms), tuple(protocols), actuators)
@@ -165,16 +165,21 @@ class SerialListener:
             elif frame.names:
                 unknown.append(name)  # a plain device has channels that nobody asked for; a node's names were chosen
         return Pack(
-            self._source.id, frame.node or "", tuple(samples), frame.boot, frame.seq,
-            Delivery.LIVE, tuple(unknown[:UNKNOWN_KEPT]),
+            self._source.id, frame.node or "", tuple(samples), frame.boot if frame.node else None,
+            frame.seq if frame.node else None, Delivery.LIVE, tuple(unknown[:UNKNOWN_KEPT]),
         )  # fmt: skip
 
 
 def pack_of(
     source: str, node: str | None, values: list[NamedValue], channels: Channels, delivery: Delivery
 ) -> Pack:
-    """The pack of resolved values: counters apart, names to sensors. Text and null count as bad."""
+    """The pack of resolved values: counters apart, names to sensors. Text and null count as bad.
+
+    Counters of nobody (a topic without a node's level) tell no packs apart and nobody waits for their acknowledgement.
+    """
     values, boot, seq = naming.split_counters(values, node)
+    if not node:
+        boot = seq = None
     samples: list[Sample] = []
     unknown: list[str] = []
     for item in values:
@@ -218,8 +223,12 @@ def _object(body: Any) -> dict[str, Any]:
     return body
 
 
-def _no_nan(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
+def _decode(payload: bytes) -> Any:
+    """JSON that can be written again: no NaN, no half surrogate, no number too large; ValueError for anything else."""
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _plain(error: Exception) -> str:

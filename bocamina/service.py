@@ -134,7 +134,7 @@ class GatewayService:
             with ExitStack() as stack:
                 self._open(stack)
                 gc.collect()
-                gc.freeze()  # 170,000 objects of the libraries: looking through them again took 41 ms in the engine thread
+                gc.freeze()  # 170,000 objects of the libraries: looking through them took 41 ms in the engine thread
                 self._serve()
         finally:
             sys.setswitchinterval(before)
@@ -224,7 +224,7 @@ class GatewayService:
             else:
                 events += self._events(item, moment)
         if behind:
-            events = coalesce(events)
+            events = coalesce(events, self._lines)
         ticks = moment.now_us >= self._next_tick_us
         if ticks:
             events += self._journal_news()

@@ -56,6 +56,10 @@ class Simulator:
             else:
                 raise ScenarioError(f"source {source['id']}: the simulator has no {source['kind']} devices yet")
         self.actuators = {row["id"]: _actuator(row, mine, broker, root) for row in site.get("actuators", ())}
+        self._devices: dict[str, Device] = {**self.lines, **self.nodes, **self.actuators}
+        for event in mine.scenario.events:
+            if event.do == "wire_fault":
+                self._device(event.args["device"])
         self._people = MqttClient(broker, root, "sim-people", ("gateway/status", "reply/+"), status=False)
 
     def run(self) -> None:
@@ -79,11 +83,14 @@ class Simulator:
 
     def set_fault(self, device: str, kind: str) -> None:
         """A fault of a wire, see `script.WIRE_KINDS`; device: a serial source, a node or an actuator."""
-        found: dict[str, Device] = {**self.lines, **self.nodes, **self.actuators}
-        if device not in found:
-            raise ScenarioError(f"{device!r} is no device here; expected one of {', '.join(found)}")
+        found = self._device(device)
         log.info("%s: %s", device, kind)
-        found[device].set_fault(kind)
+        found.set_fault(kind)
+
+    def _device(self, name: str) -> Device:
+        if name not in self._devices:
+            raise ScenarioError(f"{name!r} is no device here; expected one of {', '.join(self._devices)}")
+        return self._devices[name]
 
     def _turn_until_stopped(self, mqtt: list[MqttNode | MqttActuator]) -> None:
         start_s = last_s = time.monotonic()

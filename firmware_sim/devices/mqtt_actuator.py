@@ -39,7 +39,7 @@ class MqttActuator:
         """unplugged: the link drops; silence: deaf and mute; none: as it should be."""
         if kind == "unplugged":
             self._client.drop()
-        elif kind == "none" and not self._client.up:
+        elif not self._client.is_on:
             self._client.start()
         self._mute = kind == "silence"
 

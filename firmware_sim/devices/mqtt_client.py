@@ -40,7 +40,8 @@ class MqttClient:
         self.heard: deque[Heard] = deque(maxlen=10_000)
         self.connections: deque[bool] = deque(maxlen=1000)
         self._client = self._new()
-        self._on = False
+        self.is_on = False
+        """Whether it has power and a link; the broker may still be away."""
 
     def _new(self) -> mqtt.Client:
         """A client as after power-on: paho's memory of unsent messages is not our device's."""
@@ -62,7 +63,7 @@ class MqttClient:
     def start(self) -> None:
         """Connect in the background, again and again until it works."""
         self._client = self._new()
-        self._on = True
+        self.is_on = True
         self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
         self._client.loop_start()
 
@@ -70,13 +71,13 @@ class MqttClient:
         """Switched off by a person: it says so itself."""
         if self._status and self.up:
             self._client.publish(self._status, self._state("offline"), qos=1, retain=True).wait_for_publish(1.0)
-        self._on = False
+        self.is_on = False
         self._client.disconnect()
         self._client.loop_stop()
 
     def drop(self) -> None:
         """The link is cut without a word: the broker speaks the last will."""
-        self._on = False
+        self.is_on = False
         sock = self._client.socket()
         self._client.loop_stop()
         if sock is not None:
@@ -85,7 +86,7 @@ class MqttClient:
     @property
     def up(self) -> bool:
         """Whether it is on and the broker has accepted the connection."""
-        return self._on and self._client.is_connected()
+        return self.is_on and self._client.is_connected()
 
     def say(self, topic: str, body: Mapping[str, Any] | bytes, *, retain: bool = False) -> None:
         """Publish under the root with QoS 1; lost when not connected."""

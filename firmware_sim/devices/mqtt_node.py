@@ -36,7 +36,7 @@ class MqttNode:
         """unplugged: the link drops and the last will speaks; silence: connected and mute; none: as it should be."""
         if kind == "unplugged":
             self._client.drop()
-        elif kind == "none" and not self._client.up:
+        elif not self._client.is_on:
             self._client.start()
         self._silent = kind == "silence"
 

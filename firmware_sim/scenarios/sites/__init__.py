@@ -1,0 +1,1 @@
+"""Site files that scenarios are written for."""
