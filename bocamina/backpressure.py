@@ -4,12 +4,11 @@ MQTT waits at the broker (its messages are not acknowledged). A serial line cann
 smallest, worst and newest sample reach the alarms and the journal, with a note of how many samples they stand for.
 """
 
-import math
 from collections.abc import Collection, Iterable
 from typing import Final
 
 from gateway.domain.events import Counted, Event, Pack, Sample
-from gateway.domain.quality import Quality
+from gateway.domain.quality import ABSURD_ABOVE, Quality
 
 HIGH_WATER: Final = 2000
 """Items waiting in the inbox from which on serial packs are merged (0.4 s at 5,000 packs a second)."""
@@ -45,10 +44,10 @@ def _kept(samples: list[Sample]) -> list[Sample]:
     for sample in samples:
         i = sample.sensor
         newest[i] = sample
-        if sample.quality > Quality.GOOD and (i not in worst or sample.quality >= worst[i].quality):
+        rank = _rank(sample)
+        if rank > Quality.GOOD and (i not in worst or rank >= _rank(worst[i])):
             worst[i] = sample
-        if sample.quality >= Quality.BAD or math.isnan(sample.value):
-            worst[i] = sample if i not in worst or math.isnan(sample.value) else worst[i]
+        if rank >= Quality.BAD:
             continue
         if i not in largest or sample.value > largest[i].value:
             largest[i] = sample
@@ -56,3 +55,8 @@ def _kept(samples: list[Sample]) -> list[Sample]:
             smallest[i] = sample  # oxygen kills from below
     chosen = {id(sample) for table in (largest, smallest, worst, newest) for sample in table.values()}
     return [sample for sample in samples if id(sample) in chosen]
+
+
+def _rank(sample: Sample) -> int:
+    """Its quality; a value that conditioning will call absurd must not stand for the largest real one."""
+    return sample.quality if abs(sample.value) <= ABSURD_ABOVE else max(int(Quality.BAD), sample.quality)

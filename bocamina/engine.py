@@ -37,7 +37,7 @@ from gateway.domain.events import (
 )
 from gateway.domain.figures import Figures, LimitFigure
 from gateway.domain.limits import Limit, limits_for
-from gateway.domain.moment import Moment
+from gateway.domain.moment import SECOND_US, Moment
 from gateway.domain.quality import Quality, Reason
 from gateway.domain.quantities import DUST
 from gateway.domain.site import Site
@@ -50,6 +50,8 @@ REMEMBERED_REQUESTS: Final = 1000
 DESK_ACTIONS: Final = frozenset({"acknowledge", "shelve", "unshelve", "reset"})
 MOST_ROUNDS: Final = 8
 """Findings of the protocols may change alarms, which the protocols look at again; it ends long before this."""
+CLOCK_STEP_US: Final = 300 * SECOND_US
+"""The wall clock moved by more than this against engine time between two ticks: it was set [D]."""
 LIVE_MINUTES: Final = frozenset({0, 1, 5, 10, 15, 480, 600})
 """Averaging times that the streaming core keeps a window for."""
 
@@ -81,6 +83,7 @@ class Engine:
         self.response = Response(site, self.desk, self.exposure.figures)
         self._shifts = ShiftCalendar(site)
         self._shift = ""
+        self._skew: int | None = None
         self._latest = [Latest()] * len(sensors)
         self._verdicts: list[dict[tuple[str, str, int, float], str]] = [{} for _ in sensors]
         self._replies: OrderedDict[str, Reply] = OrderedDict()
@@ -161,10 +164,7 @@ class Engine:
     # --- Time --------------------------------------------------------------------------------------------------------
 
     def _tick(self, now: Moment, _tick: Tick, out: Decisions) -> None:
-        shift = self._shifts.key(now.utc_us)
-        if shift != self._shift:
-            self._shift = shift
-            self.exposure.start_shift(now.now_us)
+        self._follow_shift(now, out)
         self.exposure.advance(now.now_us)
         for i in self._conditioner.tick(now):
             self._latest[i] = Latest(self._latest[i].time_us)
@@ -175,6 +175,15 @@ class Engine:
         for i, limits in enumerate(self._limits):
             if limits:
                 self._judge_limits(now, i, limits, out)
+
+    def _follow_shift(self, now: Moment, out: Decisions) -> None:
+        """Begin the sums of a shift when it begins. A clock that was set begins none: the sums go on (lessons I30)."""
+        shift, skew = self._shifts.at(now.utc_us), now.utc_us - now.now_us
+        if self._skew is not None and abs(skew - self._skew) > CLOCK_STEP_US:
+            out.notices.append({"what": "clock_step", "by_us": skew - self._skew})
+        elif shift.key != self._shift:
+            self.exposure.start_shift(now.now_us, shift.began_us - skew)
+        self._shift, self._skew = shift.key, skew
 
     def _judge_limits(self, now: Moment, i: int, limits: Sequence[Limit], out: Decisions) -> None:
         known = self._verdicts[i]
@@ -347,6 +356,7 @@ class Engine:
             "desk": self.desk.dump(),
             "response": self.response.dump(),
             "shift": self._shift,
+            "skew": self._skew,
             "boots": [[*key, boot] for key, boot in self._boots.items()],
             "latest": [list(latest) for latest in self._latest],
             "verdicts": [[[list(key), verdict] for key, verdict in known.items()] for known in self._verdicts],
@@ -365,7 +375,7 @@ class Engine:
         self._boots = {(source, node): boot for source, node, boot in state["boots"]}
         if state["sensors"] == [sensor.id for sensor in self.site.sensors]:
             self.exposure.load_small(state["exposure"])
-            self._shift = state["shift"]
+            self._shift, self._skew = state["shift"], state["skew"]
         former = {ident: i for i, ident in enumerate(state["sensors"])}
         for i, sensor in enumerate(self.site.sensors):
             if sensor.id in former:

@@ -28,7 +28,7 @@ from gateway.domain.measurement import NamedValue
 from gateway.domain.moment import NO_TIME, parse_rfc3339
 from gateway.domain.quality import Quality, Reason
 from gateway.domain.site import Site, Source
-from gateway.domain.topics import Kind, Topics, matches, node_of
+from gateway.domain.topics import Kind, Topics, is_level, matches, node_of
 from gateway.drivers.items import Frame, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.formats import naming
@@ -175,10 +175,10 @@ def pack_of(
 ) -> Pack:
     """The pack of resolved values: counters apart, names to sensors. Text and null count as bad.
 
-    Counters of nobody (a topic without a node's level) tell no packs apart and nobody waits for their acknowledgement.
+    Counters of a node that cannot be told (its level is empty or unprintable) are none: nobody is acknowledged there.
     """
     values, boot, seq = naming.split_counters(values, node)
-    if not node:
+    if not is_level(node or ""):
         boot = seq = None
     samples: list[Sample] = []
     unknown: list[str] = []
@@ -224,11 +224,13 @@ def _object(body: Any) -> dict[str, Any]:
 
 
 def _decode(payload: bytes) -> Any:
-    """JSON that can be written again: no NaN, no half surrogate, no number too large; ValueError for anything else."""
+    """JSON that the journal can hold: no NaN, half surrogate or integer beyond 64 bits. ValueError for anything else."""
     try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+        body = msgspec.json.decode(payload)
+        msgspec.msgpack.encode(body)
+    except (msgspec.DecodeError, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error
+    return body
 
 
 def _plain(error: Exception) -> str:

@@ -36,5 +36,5 @@ class Publisher:
         return sensor
 
     def due(self, now_us: int) -> bool:
-        """Whether a sensor is due now: the first in line waits least, and the urgent stand in front."""
+        """Whether the first in line is due: it changed first, and those behind it wait a second at most as well."""
         return bool(self._due) and next(iter(self._due.values())) <= now_us

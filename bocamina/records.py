@@ -12,6 +12,8 @@ from gateway.domain.moment import SECOND_US, parse_rfc3339
 from gateway.domain.quality import QUALITY_WORDS, REASON_WORDS, Quality, Reason
 
 COLUMNS: Final = ("time", "sensor", "value")
+LATEST_S: Final = 253_402_300_799.0
+"""The last second since 1970 that RFC 3339 can write: the end of the year 9999."""
 MAGIC_PARQUET: Final = b"PAR1"
 
 
@@ -41,8 +43,11 @@ def _csv(path: Path) -> Iterator[RecordRow]:
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise ConfigError(f"{path}: line 1 has no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
-        for row in reader:
-            yield _row(path, f"line {reader.line_num}", row)
+        try:
+            for row in reader:
+                yield _row(path, f"line {reader.line_num}", row)
+        except csv.Error as error:
+            raise ConfigError(f"{path}: line {reader.line_num}: {error}; expected {','.join(COLUMNS)}") from error
 
 
 def _parquet(path: Path) -> Iterator[RecordRow]:
@@ -80,17 +85,23 @@ def _row(path: Path, where: str, row: dict[str, Any]) -> RecordRow:
 def _time_us(text: Any) -> int:
     if isinstance(text, datetime):
         text = text.isoformat()
-    if isinstance(text, str):
-        try:
-            seconds = float(text)
-        except ValueError:
-            return parse_rfc3339(text)
-    else:
+    time_us = -1
+    try:
         seconds = float(text)
-    if not 0 <= seconds < 1e11:
+    except ValueError:
+        time_us = parse_rfc3339(text)
+    else:
+        if 0 <= seconds <= LATEST_S:
+            time_us = round(seconds * SECOND_US)
+    if time_us < 0:
         raise ValueError(f"time {text!r} is out of range; expected RFC 3339 or seconds since 1970")
-    return round(seconds * SECOND_US)
+    return time_us
 
 
 def _value(text: Any) -> float:
-    return math.nan if text is None or text == "" else float(text)
+    if text is None or text == "":
+        return math.nan
+    try:
+        return float(text)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"value {str(text)[:40]!r} is no number") from None

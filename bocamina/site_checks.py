@@ -26,6 +26,7 @@ from gateway.domain.names import (
 )
 from gateway.domain.quantities import COMBUSTIBLE, QUANTITIES, TOXIC
 from gateway.domain.site import (
+    DAY_S,
     Actuator,
     Blast,
     Connection,
@@ -240,7 +241,7 @@ def _stricter_only(path: str, sensor: SensorConfig, draft: Draft) -> Iterator[st
     """A site may move the ladder's rungs, but only to be warned earlier (limits reference 6.7)."""
     right = {
         "setpoints": {key: level for key, level in sensor.setpoints.items() if key in SETPOINT_KEYS},
-        "delays": {key: delay for key, delay in sensor.delays.items() if key in DELAY_KEYS and delay >= 0},
+        "delays": {key: delay for key, delay in sensor.delays.items() if key in DELAY_KEYS and 0 <= delay <= DAY_S},
     }
     for problem in setpoint_problems(sensor.model_copy(update=right), demo=draft.info.get("demo") is True):
         yield f"{path}.{problem}"
@@ -252,8 +253,8 @@ def _sensor_values(path: str, sensor: SensorConfig) -> Iterator[str]:
             if key not in known:
                 yield f"{path}.{table}.{key}: unknown key; {expected_one_of(key, known)}"
     for key, delay in sensor.delays.items():
-        if delay < 0:
-            yield f"{path}.delays.{key}: {delay:g} does not fit; expected 0 or more"
+        if not 0 <= delay <= DAY_S:
+            yield f"{path}.delays.{key}: {delay:g} does not fit; expected 0 or more and at most {DAY_S:g} s"
     if sensor.max_age_s is not None and sensor.max_age_s < sensor.period_s:
         yield f"{path}.max_age_s: {sensor.max_age_s:g} is less than one period; expected {sensor.period_s:g} or more"
     if sensor.resolution is not None and sensor.full_scale is not None and sensor.resolution >= sensor.full_scale:

@@ -19,10 +19,9 @@ def check(
     try:
         loaded = load_site(site)
     except ConfigError as error:
-        if not as_json:
-            raise
-        print(json.dumps({"ok": False, "problems": error.problems, "remarks": []}, ensure_ascii=False))
-        return 2
+        if as_json:
+            print(json.dumps({"ok": False, "problems": error.problems, "remarks": []}, ensure_ascii=False))
+        raise
     found = remarks(loaded)
     if as_json:
         result = {"ok": True, "site": loaded.site.id, "sha256": site_hash(site), "problems": [], "remarks": found}

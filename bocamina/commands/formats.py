@@ -49,6 +49,8 @@ def formats(
     ] = None,
 ) -> int:
     """An MQTT payload to measurements. Status 0 if at least one payload was right, else 1."""
+    if now is not None and not abs(now) < 1e11:
+        raise ConfigError(f"--now {now:g}: expected seconds since 1970")
     decode = _format(name).session()
     right = False
     with opened(file) as stream:

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from bocamina.decisions import VerdictChange
     from bocamina.virtual import Record
     from gateway.domain.site import Site
 
 SQLITE = b"SQLite format 3\x00"
+FARTHEST_US = 92 * 86_400 * 1_000_000
+"""Longest silence in a record [µs]: every second of it is lived through, and a clock of 1970 would make it 56 years."""
+APART = "expected rows, and the end, at most 92 days apart"
 _Item = TypeVar("_Item")
 
 
@@ -28,6 +32,7 @@ def replay(
 ) -> int:
     """Replay a record: every exposure, alarm and command that it must cause."""
     from bocamina.engine import Engine
+    from bocamina.input_stream import opened
     from bocamina.site_file import load_site, site_hash
     from gateway.domain.errors import ConfigError
     from gateway.domain.moment import parse_rfc3339
@@ -35,11 +40,14 @@ def replay(
     model = load_site(site)
     try:
         until_us = parse_rfc3339(until) if until else None
-        head = file.open("rb").read(16) if file.is_file() else b""
     except ValueError as error:
         raise ConfigError(f"--until: {error}") from None
+    if file.exists() and not file.is_file():
+        raise ConfigError(f"{file}: not a file; expected a record to replay")
+    with opened(str(file)) as stream:
+        head = stream.read(16)
     if not head:
-        raise ConfigError(f"{file}: no such file, or an empty one; expected a record to replay")
+        raise ConfigError(f"{file}: empty; expected a record to replay")
     started = time.monotonic()
     engine = Engine(model, site_hash(site))
     if head == SQLITE:
@@ -71,7 +79,9 @@ def _rows(
 ) -> "tuple[Record, int, int]":
     from bocamina.records import rows
     from bocamina.virtual import Record, VirtualRun
+    from gateway.domain.errors import ConfigError
     from gateway.domain.events import Delivery, Pack, Sample
+    from gateway.domain.moment import rfc3339
     from gateway.domain.quality import Quality
 
     places = {sensor.id: i for i, sensor in enumerate(site.sensors)}
@@ -86,6 +96,8 @@ def _rows(
         readings += 1
         run = run or VirtualRun(engine, row.time_us, obedient=obedient)
         late = row.time_us < run.now_us or row.quality is Quality.LATE
+        if row.time_us > run.now_us + FARTHEST_US:
+            raise ConfigError(f"{file}: {rfc3339(row.time_us)} follows {rfc3339(run.now_us)}; {APART}")
         run.advance(row.time_us)
         quality = Quality.GOOD if row.quality is Quality.LATE else row.quality
         sample = Sample(place, row.value, row.time_us, quality, row.reason)
@@ -93,6 +105,8 @@ def _rows(
         run.feed(row.time_us, [Pack(sources[place], "", (sample,), delivery=delivery)])
     if run is None:
         return Record(), readings, rejected
+    if until_us is not None and until_us > run.now_us + FARTHEST_US:
+        raise ConfigError(f"--until: {rfc3339(until_us)} is long after the last row; {APART}")
     run.finish(max(until_us or 0, run.now_us))
     return run.record, readings, rejected
 
@@ -104,19 +118,23 @@ def _journal(engine: Any, file: Path) -> "tuple[Record, int, int]":
     from gateway.stores.journal import Journal
     from gateway.stores.rows import Kind
 
-    record, readings = Record(), 0
+    record, readings, rejected = Record(), 0, 0
     with Journal.reader(file) as journal:
         places = {s.id: i for i, s in enumerate(engine.site.sensors)}
         maps = {h: [places.get(r.id, -1) for r in records] for h, records in journal.sites().items()}
         for row in _shown(journal.scan(0, [Kind.STEPS])):
             recorded = row.steps()
+            places_of = maps.get(recorded.site_hash)
+            if places_of is None:  # of a site file that nobody noted: history only, as after a restart
+                rejected += int(recorded.outcomes.size)
+                continue
             for step in recorded.steps:
-                events = step.events
-                if recorded.site_hash != engine.site_hash:
-                    events = moved_events(events, maps[recorded.site_hash])
-                readings += sum(len(event.samples) for event in events if isinstance(event, Pack))
-                record.take(engine.step(step.moment, events))
-    return record, readings, 0
+                taken = step.events if recorded.site_hash == engine.site_hash else moved_events(step.events, places_of)
+                kept = sum(len(event.samples) for event in taken if isinstance(event, Pack))
+                readings += kept
+                rejected += sum(len(event.samples) for event in step.events if isinstance(event, Pack)) - kept
+                record.take(engine.step(step.moment, taken))
+    return record, readings, rejected
 
 
 def _shown(items: Iterable[_Item]) -> Iterator[_Item]:
@@ -135,11 +153,19 @@ def _write(out: Path, record: "Record", result: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _table(out / "alarms.csv", result["alarms"])
     _table(out / "commands.csv", result["commands"])
-    _table(out / "verdicts.csv", [verdict._asdict() for verdict in record.verdicts])
+    _table(out / "verdicts.csv", [_verdict(verdict) for verdict in record.verdicts])
+
+
+def _verdict(change: "VerdictChange") -> dict[str, Any]:
+    from bocamina.documents import rfc3339
+
+    row = change._asdict()
+    return {"time": rfc3339(row.pop("utc_us"))} | row
 
 
 def _table(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys() if rows else ["time"])
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:  # truth as JSON and `export` write it
+            writer.writerow({key: str(cell).lower() if isinstance(cell, bool) else cell for key, cell in row.items()})

@@ -1,9 +1,11 @@
 """Time as an argument."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 SECOND_US: Final = 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 NO_TIME: Final = -(2**63)
 """Stands for "no time given" where a time is a plain int64 [µs]."""
 
@@ -28,8 +30,10 @@ def rfc3339(utc_us: int) -> str:
 
 def parse_rfc3339(text: str) -> int:
     """RFC 3339 with an offset or `Z` → µs since 1970 UTC. ValueError for anything else, a time without zone included."""
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; expected RFC 3339 such as 2026-11-23T07:00:00.000Z") from None
     if at.tzinfo is None:
         raise ValueError(f"time {text!r} has no zone; expected RFC 3339 such as 2026-11-23T07:00:00.000Z")
-    whole = at.astimezone(UTC).replace(microsecond=0)
-    return int(whole.timestamp()) * SECOND_US + at.microsecond
+    return (at - _EPOCH) // _MICROSECOND

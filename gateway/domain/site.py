@@ -4,9 +4,11 @@ Only the shape and the single values are checked here; what needs two keys at on
 reachability) is `bocamina/site_file.py`, which also turns every problem into one sentence.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.domain.quality import ABSURD_ABOVE
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
@@ -15,6 +17,12 @@ ZoneKind = Literal[
     "portal", "gallery", "crosscut", "face", "stope", "raise", "shaft", "refuge", "muster", "workshop", "surface",
     "compressor", "magazine", "fan_station", "amalgam_room", "lamp_room",
 ]  # fmt: skip
+
+
+DAY_S: Final = 86_400.0
+"""No wait, age or delay of a site is longer than a day: a longer one is a slip of the pen that would silence an alarm."""
+Seconds = Annotated[float, Field(gt=0, le=DAY_S)]
+Minutes = Annotated[float, Field(gt=0, le=DAY_S / 60)]
 
 
 class _Frozen(BaseModel):
@@ -99,11 +107,11 @@ class SensorConfig(_Frozen):
     quantity: str
     source: Id
     channel: str
-    period_s: Annotated[float, Field(gt=0)] = 1.0
-    full_scale: Annotated[float, Field(gt=0)] | None = None
-    t90_s: Annotated[float, Field(gt=0)] | None = None
-    max_age_s: Annotated[float, Field(gt=0)] | None = None
-    warm_up_s: Annotated[float, Field(ge=0)] | None = None
+    period_s: Seconds = 1.0
+    full_scale: Annotated[float, Field(gt=0, le=ABSURD_ABOVE)] | None = None
+    t90_s: Seconds | None = None
+    max_age_s: Seconds | None = None
+    warm_up_s: Annotated[float, Field(ge=0, le=DAY_S)] | None = None
     resolution: Annotated[float, Field(gt=0)] | None = None
     calibration: Calibration | None = None
     setpoints: dict[str, float] = {}
@@ -121,8 +129,8 @@ class Actuator(_Frozen):
     zones: tuple[Id, ...] = ()
     mode: Literal["blowing", "exhausting"] | None = None
     fail_safe: Literal["hold", "on", "off"] = "hold"
-    restart_within_min: Annotated[float, Field(gt=0)] = 10.0
-    proof_s: Annotated[float, Field(gt=0)] | None = None
+    restart_within_min: Minutes = 10.0
+    proof_s: Seconds | None = None
     duct_length_m: Annotated[float, Field(gt=0)] | None = None
     idle_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
 
@@ -143,8 +151,8 @@ class Blast(_Frozen):
     zones: tuple[Id, ...]
     influence: tuple[Id, ...] = ()
     guards: tuple[str, ...] = ()
-    window_min: Annotated[float, Field(gt=0)] = 90.0
-    fume_wait_min: Annotated[float, Field(gt=0)] = 30.0
+    window_min: Minutes = 90.0
+    fume_wait_min: Minutes = 30.0
 
 
 class Person(_Frozen):

@@ -1,6 +1,7 @@
 """The MQTT topics of the interface: built, parsed and matched in one place."""
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 PREFIX: Final = "bocamina/v1"
@@ -46,6 +47,7 @@ class Topics:
         if not is_level(site):
             raise ValueError(f"site id {site!r} cannot be a level of an MQTT topic")
         self.root = f"{PREFIX}/{site}/"
+        self.parse = lru_cache(maxsize=8192)(self._parse)
 
     def of(self, kind: Kind, ident: str = "") -> str:
         """The topic of `kind` for one id; ValueError if the id cannot be a level (empty, `/ + #` or a control)."""
@@ -59,7 +61,7 @@ class Topics:
         """The filter that takes all topics of `kind`."""
         return self.root + kind.value.format("+")
 
-    def parse(self, topic: str) -> Address | None:
+    def _parse(self, topic: str) -> Address | None:
         """What a received topic is, None when it is none of this site's topics."""
         if not topic.startswith(self.root):
             return None
@@ -102,6 +104,7 @@ def is_filter(text: str) -> bool:
     return all(level in {"+", "#"} or not {"+", "#"} & set(level) for level in levels)
 
 
+@lru_cache(maxsize=8192)  # a mine has few topics and each comes once a second
 def matches(filter_: str, topic: str) -> bool:
     """Whether a subscription to `filter_` receives `topic` (MQTT 5.0, 4.7.1 and 4.7.2)."""
     if filter_ == topic:
@@ -117,6 +120,7 @@ def matches(filter_: str, topic: str) -> bool:
     return len(wanted) == len(levels)
 
 
+@lru_cache(maxsize=8192)
 def node_of(filter_: str, topic: str) -> str | None:
     """The node that speaks: the level of `topic` under the first `+` of a source's filter, None without a `+`."""
     wanted = filter_.split("/")

@@ -147,14 +147,14 @@ def advance(ints: Ints, floats: Floats, now: int) -> None:
 
 
 @kernel
-def start_shift(ints: Ints, floats: Floats, now: int) -> None:
-    """The sums of a shift begin at now for all sensors."""
+def start_shift(ints: Ints, floats: Floats, now: int, began: int) -> None:
+    """The sums of a shift begin anew for all sensors; it began at `began`, and what nobody measured since is gap."""
     for i in range(ints.shape[0]):
         s = ints[i]
         _pass_time(s, floats[i], now)
         for n in range(N_SUMS):
             s[AT_SHIFT + n] = s[SUMS + n]
-        s[SHIFT_START] = s[HEAD]
+        s[SHIFT_START] = min(began, s[HEAD])
 
 
 @kernel

@@ -20,6 +20,8 @@ from gateway.exposure.layout import ABSURD, DOUBT, OVER
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LATEST_US: Final = 253_402_300_799_999_999  # the end of the year 9999, the last that ISO 8601 can write
+_LONGEST_S: Final = 366 * 86_400.0  # one row that stands for more than a year is a slip of the pen
 _LONGEST_PIECE_US: Final = 24 * 3600 * 1_000_000  # exact sums take stretches up to 38 h
 _Code = TypeVar("_Code", Quality, Reason)
 
@@ -142,9 +144,10 @@ def _take(row: _Row, rows: dict[str, _Rows], molar_volume: float, full_scales: M
         raise row.problem("unit", f"{unit!r} after {one.unit!r} for {quantity}, expected one unit a substance")
     length = -1
     if row.columns.duration_s is not None:
-        length = round(row.number("duration_s") * 1e6)
-        if length < 0:
-            raise row.problem("duration_s", f"{row.text('duration_s')} is negative")
+        seconds = row.number("duration_s")
+        if not 0 <= seconds <= _LONGEST_S:
+            raise row.problem("duration_s", f"{row.text('duration_s')}, expected 0 to {_LONGEST_S:.0f} s")
+        length = round(seconds * 1e6)
     before_us = one.times[-1] if one.times else None
     if row.columns.time is None:
         start = 0 if before_us is None else before_us + one.lengths[-1]
@@ -154,6 +157,8 @@ def _take(row: _Row, rows: dict[str, _Rows], molar_volume: float, full_scales: M
             raise row.problem("time", f"{row.text('time')} is before the row above of {quantity}, expected sorted")
         if before_us is not None and length >= 0 and start < before_us + one.lengths[-1]:
             raise row.problem("time", f"{row.text('time')} lies inside the duration of the row above for {quantity}")
+    if start + max(0, length) > _LATEST_US:
+        raise row.problem("duration_s" if length > 0 else "time", "the record goes beyond the year 9999")
     level, flags = _level(row, one.factor, full_scales.get(quantity, math.nan))
     one.times.append(start)
     one.lengths.append(length)
@@ -168,7 +173,7 @@ def _time_us(row: _Row) -> int:
     except ValueError:
         pass
     else:
-        if not abs(seconds) < 1e11:
+        if not abs(seconds) * 1e6 <= _LATEST_US:
             raise row.problem("time", f"{text!r}, expected seconds since 1970")
         return round(seconds * 1e6)
     try:

@@ -106,9 +106,13 @@ class Streaming:
         """Time passes for all sensors: holds end, windows slide."""
         kernels.advance(self._ints, self._floats, now_us)
 
-    def start_shift(self, now_us: int) -> None:
-        """The sums of the shift (E8 and its gaps) begin at now for all sensors; the rolling windows go on."""
-        kernels.start_shift(self._ints, self._floats, now_us)
+    def start_shift(self, now_us: int, began_us: int | None = None) -> None:
+        """The sums of the shift (E8 and its gaps) begin anew for all sensors; the rolling windows go on.
+
+        began_us: when it began [engine time µs], now without it. A gateway that was switched on in the middle of a
+        shift did not see its first part: that part is a gap.
+        """
+        kernels.start_shift(self._ints, self._floats, now_us, now_us if began_us is None else began_us)
 
     def set_gap_level(self, i: int, level: float | None) -> None:
         """The 95th percentile of the last 7 shifts at sensor i's place, for the best estimate (reference 4.9)."""

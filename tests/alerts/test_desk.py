@@ -616,7 +616,7 @@ def test_the_document_is_the_payload_of_the_interface(mine):
     assert list(document)[: len(promised)] == promised
     assert document["since"] == "2027-01-15T08:00:07.000Z"
     assert (document["priority"], document["state"], document["underlying"]) == ("evacuate", "unack", None)
-    assert (document["title_es"], document["title_en"]) == ("CO sobre el escalón", "CO over the step")
+    assert (document["title_es"], document["title_en"]) == ("CO sobre el nivel de alarma", "CO above its alarm level")
     json.dumps(document, allow_nan=False)
 
 
