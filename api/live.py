@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -86,6 +86,11 @@ class LiveState:
             self._remove(kind, key)
         elif document is not None:
             self._take(kind, key, document, retained=retained)
+
+    def note_presence(self, person: str, zone: str | None) -> None:
+        """A person was reported by hand, and the gateway has taken it."""
+        time_ = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._take("presence", person, {"zone": zone, "time": time_}, retained=False)
 
     def begin_round(self) -> None:
         """The client has connected: what the broker retains comes again."""

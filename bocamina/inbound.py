@@ -289,7 +289,7 @@ def _head_count(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
 
 
 def _request(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
-    args = body.get("args", {})
+    args = body["args"] if body.get("args") is not None else {}
     if not isinstance(args, dict):
         raise TypeError(f"'args' is {args!r}; expected an object")
     reply_to = _word(body, "reply_to", "") or inbound.response_topic or ""

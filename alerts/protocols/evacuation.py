@@ -94,7 +94,8 @@ class Evacuation:
         )
         course = self._course
         if course.stage == "all_clear" and moment.now_us - course.ended_us >= ALL_CLEAR_US:
-            self._course = course = _Course(since_utc_us=moment.utc_us)
+            self._course = course = _Course()
+        course.since_utc_us = course.since_utc_us or moment.utc_us
         acting = [a for a in severe if acts(a)]
         if any(not a.drill for a in acting) or withdraw:
             if course.drill and RANK[course.stage]:  # a real alarm ends the drill at once

@@ -52,6 +52,8 @@ def report_presence(body: PresenceReport, services: Svc, session: Commander) -> 
     services.link.ask(
         "presence", target, {**args, "comment": body.comment}, by=session.user.name, role=session.user.role
     )
+    if body.person is not None:  # what the gateway has taken stands in `GET presence`, as if a tag had said it
+        services.live.note_presence(body.person, body.zone)
     return {"by": session.user.name, **args}
 
 

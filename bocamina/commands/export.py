@@ -36,6 +36,8 @@ def export(
     known = load_site(site)
     extract = _extract(what, sensor, format_, out)
     start_us, end_us = _time(start, "--start"), _time(end, "--end")
+    if start_us is not None and end_us is not None and end_us <= start_us:
+        raise ConfigError(f"--end {end!r} is not after --start {start!r}; the interval is [start, end)")
     from gateway.stores.embedded_history import EmbeddedHistory
     from gateway.stores.paths import journal_path
 

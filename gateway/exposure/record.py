@@ -145,7 +145,9 @@ def _take(row: _Row, rows: dict[str, _Rows], molar_volume: float, full_scales: M
     length = -1
     if row.columns.duration_s is not None:
         seconds = row.number("duration_s")
-        if not 0 <= seconds <= _LONGEST_S:
+        if seconds < 0:
+            raise row.problem("duration_s", f"{row.text('duration_s')} is negative")
+        if seconds > _LONGEST_S:
             raise row.problem("duration_s", f"{row.text('duration_s')}, expected 0 to {_LONGEST_S:.0f} s")
         length = round(seconds * 1e6)
     before_us = one.times[-1] if one.times else None
