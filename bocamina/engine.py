@@ -4,6 +4,7 @@
 disk in it; ids are counted. What it decides is carried out by `bocamina/service.py`.
 """
 
+import logging
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -37,13 +38,15 @@ from gateway.domain.events import (
 )
 from gateway.domain.figures import Figures, LimitFigure
 from gateway.domain.limits import Limit, limits_for
-from gateway.domain.moment import SECOND_US, Moment
+from gateway.domain.moment import NO_TIME, SECOND_US, Moment
 from gateway.domain.quality import Quality, Reason
 from gateway.domain.quantities import DUST
 from gateway.domain.site import Site
 from gateway.drivers.table import DRIVERS
 from gateway.exposure import readiness
 from gateway.exposure.streaming import Line, Streaming, hold_s_for
+
+_log = logging.getLogger(__name__)
 
 REMEMBERED_REQUESTS: Final = 1000
 """Requests are idempotent by id; a repeat within this many gets the first answer again."""
@@ -113,9 +116,20 @@ class Engine:
         """Consume the events in their order, as of `now`."""
         out = Decisions()
         for event in events:
-            self._handlers[type(event)](now, event, out)
-            self._settle(now, out, always=type(event) is not Pack)
+            try:
+                self._handlers[type(event)](now, event, out)
+                self._settle(now, out, always=type(event) is not Pack)
+            except Exception as error:
+                self._survive(now, event, error, out)
         return out
+
+    def _survive(self, now: Moment, event: Event, error: Exception, out: Decisions) -> None:
+        """A fault of our own in one event must not end the watch, nor come again with every restart: it is an alarm."""
+        _log.exception("fault in %s", type(event).__name__)
+        self.counts["software_fault"] += 1
+        what = f"{type(event).__name__}: {type(error).__name__}: {error}"[:200]
+        out.notices.append({"what": "software_fault", "fault": what})
+        self.desk.report(now, "gateway", "software_fault", True, priority=Priority.HIGH, latch=True, reason=what)
 
     # --- Readings ----------------------------------------------------------------------------------------------------
 
@@ -373,11 +387,22 @@ class Engine:
         self._replies = OrderedDict((reply[0], Reply(*reply)) for reply in state["replies"])
         self.counts = Counter(state["counts"])
         self._boots = {(source, node): boot for source, node, boot in state["boots"]}
-        if state["sensors"] == [sensor.id for sensor in self.site.sensors]:
-            self.exposure.load_small(state["exposure"])
-            self._shift, self._skew = state["shift"], state["skew"]
+        self._shift, self._skew = state["shift"], state["skew"]
         former = {ident: i for i, ident in enumerate(state["sensors"])}
+        self.exposure.load_small(_moved_sums(state["exposure"], [former.get(s.id) for s in self.site.sensors]))
         for i, sensor in enumerate(self.site.sensors):
             if sensor.id in former:
                 self._latest[i] = Latest(*state["latest"][former[sensor.id]])
                 self._verdicts[i] = {tuple(key): verdict for key, verdict in state["verdicts"][former[sensor.id]]}
+
+
+def _moved_sums(dump: dict[str, Any], places: Sequence[int | None]) -> dict[str, Any]:
+    """The sums of the shift for the sensors of another site file; what a new sensor did not measure of it is gap."""
+    heads, starts, sums = dump["head_us"], dump["shift_start_us"], dump["shift_sums"]
+    nothing = [0] * len(sums[0]) if sums else []
+    head, start = max(heads, default=NO_TIME), max(starts, default=NO_TIME)
+    return dump | {
+        "head_us": [head if p is None else heads[p] for p in places],
+        "shift_start_us": [start if p is None else starts[p] for p in places],
+        "shift_sums": [nothing if p is None else sums[p] for p in places],
+    }

@@ -161,7 +161,7 @@ class SerialListener:
             sensor = self._channels.get(name)
             if sensor is not None:
                 value = math.nan if reading.value is None else reading.value
-                samples.append(Sample(sensor, value, source_us(time_s, utc_us), reading.quality, reading.reason))
+                samples.append(_sample(sensor, value, time_s, utc_us, reading.quality, reading.reason))
             elif frame.names:
                 unknown.append(name)  # a plain device has channels that nobody asked for; a node's names were chosen
         return Pack(
@@ -190,12 +190,11 @@ def pack_of(
             unknown.append(name[:100])
             continue
         sensor, quantity = found
-        at = source_us(item.time, None)
         value = _canonical(item, quantity)
         if value is None:  # announced and marked as no value, or in a unit that says nothing about this quantity
-            samples.append(Sample(sensor, math.nan, at, Quality.BAD, Reason.FAULT))
+            samples.append(_sample(sensor, math.nan, item.time, None, Quality.BAD, Reason.FAULT))
         else:
-            samples.append(Sample(sensor, value, at))
+            samples.append(_sample(sensor, value, item.time, None))
     return Pack(source, node or "", tuple(samples), boot, seq, delivery, tuple(unknown[:UNKNOWN_KEPT]))
 
 
@@ -206,6 +205,16 @@ def _canonical(item: NamedValue, quantity: str) -> float | None:
     if item.quantity == quantity:
         return float(item.value)
     return None if item.quantity is not None else to_canonical(quantity, float(item.value), item.unit)
+
+
+def _sample(
+    sensor: int, value: float, time_s: float | None, utc_us: int | None,
+    quality: Quality = Quality.GOOD, reason: Reason = Reason.NONE,
+) -> Sample:  # fmt: skip
+    at = source_us(time_s, utc_us)
+    if at == NO_TIME and time_s is not None and quality is Quality.GOOD:  # a time that no clock can have
+        quality, reason = Quality.UNCERTAIN, Reason.CLOCK
+    return Sample(sensor, value, at, quality, reason)
 
 
 def source_us(time_s: float | None, utc_us: int | None) -> int:

@@ -26,12 +26,12 @@ from bocamina.backpressure import HIGH_WATER, coalesce
 from bocamina.clock import EngineClock
 from bocamina.decisions import Decisions
 from bocamina.engine import Engine
-from bocamina.inbound import MqttListener, SerialListener
+from bocamina.inbound import KEPT_PAYLOAD, MqttListener, SerialListener
 from bocamina.publisher import Publisher
 from bocamina.restore import restore
 from bocamina.service_manager import ServiceManager
 from gateway.domain.errors import OperationFailed
-from gateway.domain.events import Delivered, Event, LinkState, Started, Tick
+from gateway.domain.events import Counted, Delivered, Event, LinkState, Started, Tick
 from gateway.domain.moment import SECOND_US, Moment, rfc3339
 from gateway.domain.site import Site
 from gateway.domain.topics import Kind as TopicKind
@@ -208,6 +208,7 @@ class GatewayService:
             self._check_journal()
         moment = self._clock.moment()
         self._step(moment, [], [], snapshot=True)
+        self._writer.flush(2.0)
 
     def _turn(self) -> None:
         """Take what came, step, carry out; then use the quiet for documents that can wait."""
@@ -220,9 +221,7 @@ class GatewayService:
         for item in items:
             if type(item) is Inbound:
                 inbounds.append(item)
-                events += self._listener.events(item, moment.utc_us)
-            else:
-                events += self._events(item, moment)
+            events += self._read(item, moment)
         if behind:
             events = coalesce(events, self._lines)
         ticks = moment.now_us >= self._next_tick_us
@@ -235,6 +234,17 @@ class GatewayService:
         if events:
             self._step(moment, events, inbounds, snapshot=ticks and self._snapshot_is_due(moment))
         self._hand_out(moment)
+
+    def _read(self, item: Any, moment: Moment) -> Sequence[Event]:
+        """The events of one item. What a fault of our own cannot read is kept and counted like any other nonsense."""
+        try:
+            if type(item) is Inbound:
+                return self._listener.events(item, moment.utc_us)
+            return self._events(item, moment)
+        except Exception as error:
+            log.exception("fault while reading %r", type(item).__name__)
+            payload = item.payload[:KEPT_PAYLOAD] if isinstance(item, Inbound) else b""
+            return [Counted("", "software_fault", f"{type(error).__name__}: {error}"[:200], payload)]
 
     def _journal_news(self) -> list[Event]:
         """The journal as a link that can be lost: an alarm says so, on a siren that needs no disk."""

@@ -70,9 +70,9 @@ def read_limits(
     substance: Annotated[str | None, Query(description="a quantity, or a substance's name")] = None,
     regime: Annotated[str | None, Query()] = None,
 ) -> Page:
-    """The limit tables with their sources."""
+    """The limit tables with their sources, with the keys of `bocamina limits --json`: `substance` is the identifier."""
     rows = [
-        asdict(limit)
+        {**asdict(limit), "substance": limit.quantity, "name": limit.substance}
         for limit in all_limits()
         if (substance is None or substance in {limit.quantity, limit.substance})
         and (regime is None or regime == limit.regime)

@@ -29,7 +29,7 @@ def rfc3339(utc_us: int) -> str:
 
 
 def parse_rfc3339(text: str) -> int:
-    """RFC 3339 with an offset or `Z` → µs since 1970 UTC. ValueError for anything else, a time without zone included."""
+    """RFC 3339 with an offset or `Z` → µs since 1970 UTC. ValueError for all else, a time without zone included."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

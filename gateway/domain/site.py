@@ -20,7 +20,7 @@ ZoneKind = Literal[
 
 
 DAY_S: Final = 86_400.0
-"""No wait, age or delay of a site is longer than a day: a longer one is a slip of the pen that would silence an alarm."""
+"""No wait, age or delay of a site is longer than a day: a longer one is a slip that would silence an alarm."""
 Seconds = Annotated[float, Field(gt=0, le=DAY_S)]
 Minutes = Annotated[float, Field(gt=0, le=DAY_S / 60)]
 

@@ -36,6 +36,13 @@ class Report(NamedTuple):
     lost: tuple[tuple[int, int], ...]
     lost_rows: int
 
+    def __str__(self) -> str:
+        """One sentence for a log."""
+        return (
+            f"the journal was damaged ({self.reason}): {self.kept} rows were saved into a new one, "
+            f"{self.lost_rows} are lost, and the damaged file is kept as {self.set_aside}"
+        )
+
 
 def suspect_mark(path: Path) -> Path:
     """The file whose presence says that a write met damage: the next opening salvages without asking again."""

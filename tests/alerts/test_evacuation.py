@@ -51,6 +51,7 @@ def test_a_quiet_mine_is_quiet() -> None:
     mine = Mine()
     assert mine.step(0) == QUIET
     assert mine.document()["state"] == "idle"
+    assert not mine.document()["since"].startswith("1970"), "idle since the first step, not since 1970"
 
 
 def test_warning_lights_the_beacon_of_an_occupied_zone_and_no_siren() -> None:

@@ -85,6 +85,7 @@ def test_limits_come_with_their_sources(web):
     items = web.client("rosa").get("/api/v1/limits", params={"substance": "co", "regime": "peru"}).json()["items"]
     assert items
     assert all(item["source"] and item["unit"] == "ppm" for item in items)
+    assert {(item["substance"], item["name"]) for item in items} == {("co", "Carbon monoxide")}, "as `limits --json`"
 
 
 def test_readings_in_pages(web, history):

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.end_to_end.mine import ROOT, SITE, Listener, free_port, wait_for
+from tests.end_to_end.mine import ROOT, SITE, Listener, wait_for
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 
@@ -29,12 +29,13 @@ def site_text(port: int) -> str:
 
     HCN is withdrawn on any valid sample (limits reference 6.3), so that one reading completes the condition.
     """
-    parts = [
+    head = (
         f'[site]\nid = "{SITE}"\nname = "Bench"\nevacuation_scope = "affected"\n[mqtt]\nport = {port}\n'
         '[[zones]]\nid = "portal"\nname = "P"\nkind = "portal"\n[[zones]]\nid = "load"\nname = "L"\nkind = "gallery"\n'
         '[[connections]]\nfrom = "portal"\nto = "load"\nlength_m = 10\n'
         f'[[sources]]\nid = "nodes"\nkind = "mqtt"\ntopic = "{ROOT}node/+/senml"\nformat = "senml-json"\n'
-    ]
+    )
+    parts = [head]
     for n in range(NODES):
         parts += [
             f'[[sensors]]\nid = "c-{n}-{k}"\nzone = "load"\nquantity = "co"\nsource = "nodes"\nchannel = "n{n}/c{k}"\n'
@@ -56,15 +57,14 @@ def measure(mosquitto, tmp_path: Path, *, stall_s: float) -> tuple[list[float], 
     """Latencies of the probes [ms], and the gateway's resident memory [MB]."""
     site = tmp_path / "site.toml"
     site.write_text(site_text(mosquitto.port))
-    runner = [
-        sys.executable, "-c",
+    program = (
         "import sys, time; from pathlib import Path; from bocamina.service import GatewayService; "
         "from bocamina.site_file import load_site, site_hash; site = Path(sys.argv[1]); "
         "stall = float(sys.argv[3]); "
         "GatewayService(load_site(site), site_hash(site), Path(sys.argv[2]), "
-        "before_commit=(lambda: time.sleep(stall)) if stall else None).run()",
-        str(site), str(tmp_path / "data"), str(stall_s),
-    ]  # fmt: skip
+        "before_commit=(lambda: time.sleep(stall)) if stall else None).run()"
+    )
+    runner = [sys.executable, "-c", program, str(site), str(tmp_path / "data"), str(stall_s)]
     listener = Listener(mosquitto.port)
     first: dict[str, float] = {}
     lock = threading.Lock()
@@ -78,9 +78,9 @@ def measure(mosquitto, tmp_path: Path, *, stall_s: float) -> tuple[list[float], 
             hear(client, data, message)
 
     listener._client.on_message = heard
+    cores = sorted(os.sched_getaffinity(0))
     gateway = subprocess.Popen(runner)
     try:
-        cores = sorted(os.sched_getaffinity(0))
         psutil.Process(gateway.pid).cpu_affinity([cores[0]])
         for process in (psutil.Process(mosquitto._process.pid), psutil.Process()):
             process.cpu_affinity([cores[-1]])
@@ -97,7 +97,7 @@ def measure(mosquitto, tmp_path: Path, *, stall_s: float) -> tuple[list[float], 
         busy = psutil.Process(gateway.pid).cpu_times()
         print(f"\n  gateway: {busy.user + busy.system:.1f} s of CPU in {SECONDS} s, {memory:.0f} MB")
     finally:
-        psutil.Process().cpu_affinity(sorted(os.sched_getaffinity(0)) if False else list(range(os.cpu_count() or 1)))
+        psutil.Process().cpu_affinity(cores)
         gateway.terminate()
         try:
             gateway.wait(15)
@@ -125,5 +125,3 @@ def test_the_alarm_does_not_wait_for_the_disk(mosquitto, tmp_path) -> None:
     say("every commit stalled for 2 s", latencies)
     assert latencies[-1] < 2000, "an alarm waited for a commit"
 
-
-assert free_port

@@ -152,7 +152,9 @@ def test_json(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (good["ok"], good["site"], good["problems"]) == (True, "x", [])
     bare.write_text("[site]\n")
     assert run(["check", str(bare), "--json"]) == 2
-    bad = json.loads(capsys.readouterr().out)
+    output = capsys.readouterr()
+    bad = json.loads(output.out)
+    assert output.err.splitlines() == bad["problems"], "errors go to standard error, whatever is printed beside"
     assert bad["ok"] is False
     assert bad["problems"] == [
         "site.id: missing; this key is needed here",

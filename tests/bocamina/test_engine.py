@@ -153,3 +153,15 @@ def test_gas_seen_once_before_the_sensor_is_lost_evacuates(seconds: float) -> No
     engine.step(moment(1 + seconds), [pack(0, 500.0)])
     commands = [c for s in range(2 + int(seconds), 60) for c in engine.step(moment(s + seconds % 1), [Tick()]).commands]
     assert any(c.actuator == "siren-1" and c.setpoint == "evacuate" for c in commands)
+
+
+def test_a_fault_of_our_own_is_an_alarm_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # conftest shows faults; here they are survived
+    engine = Engine(SITE, "hash")
+    engine.step(moment(0), [Tick()])
+    monkeypatch.setattr(engine.exposure, "feed", lambda *_: 1 / 0)
+    decided = engine.step(moment(1), [pack(0, 3.0), Tick()])
+    assert any("ZeroDivisionError" in notice["fault"] for notice in decided.notices)
+    alarm = engine.desk.alarm("gateway.software_fault")
+    assert alarm is not None
+    assert alarm.state == "unack"

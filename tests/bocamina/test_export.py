@@ -167,6 +167,8 @@ def test_wrong_use_is_told_in_one_sentence_each(journal, capfd, tmp_path):
     assert "one result a person and shift" in refused(capfd, 2, SITE, "--format", "expostats")
     assert "--sensor does not apply to commands" in refused(capfd, 2, SITE, "--what", "commands", "--sensor", "x")
     assert "in neither the site file nor the history" in refused(capfd, 2, SITE, "--sensor", "co-frente-99")
+    backwards = refused(capfd, 2, SITE, "--start", "2026-11-23T07:00:00Z", "--end", "2026-11-23T07:00:00Z")
+    assert "--end '2026-11-23T07:00:00Z' is not after --start" in backwards
     assert "--start '2026-11-23 07:00' is no time" in refused(capfd, 2, SITE, "--start", "2026-11-23 07:00")
     assert "--end 'soon' is no time" in refused(capfd, 2, SITE, "--end", "soon")
     assert len(refused(capfd, 2, SITE, "--what", "x", "--format", "y").splitlines()) == 2

@@ -76,6 +76,13 @@ def test_cbor_and_a_value_that_is_none() -> None:
     assert json.loads(out)["readings"][0]["value"] is None
 
 
+@pytest.mark.parametrize("clock", ["nan", "inf", "1e300"])
+def test_a_clock_that_no_clock_can_show(clock: str) -> None:
+    status, out, err = formats("senml-json", "--json", "--now", clock, data=PACK)
+    assert (status, out) == (2, "")
+    assert err == f"--now {float(clock):g}: expected seconds since 1970\n"
+
+
 def test_people_get_a_table() -> None:
     _, out, _ = formats("senml-json", data=PACK)
     assert "node7/co" in out

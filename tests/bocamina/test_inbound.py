@@ -268,4 +268,5 @@ def test_a_node_without_a_name_has_no_counters(node_line) -> None:
 
 def test_a_time_that_no_clock_can_have_is_no_time(node_line) -> None:
     (event,) = node_line.events(frame({-2: "n9/", 0: "co", 2: 5.0, 6: 1e300}), UTC)
-    assert event.samples[0].source_us == NO_TIME
+    (sample,) = event.samples
+    assert (sample.source_us, sample.quality, sample.reason) == (NO_TIME, Quality.UNCERTAIN, Reason.CLOCK)

@@ -24,31 +24,39 @@ def calendar(shifts: str) -> ShiftCalendar:
 
 
 @pytest.mark.parametrize(
-    ("local", "shift"),
+    ("local", "key", "began"),
     [
-        ("2026-11-23T07:00:00-05:00", "2026-11-23/dia"),
-        ("2026-11-23T06:59:59-05:00", "2026-11-22/noche"),
-        ("2026-11-23T18:59:59-05:00", "2026-11-23/dia"),
-        ("2026-11-23T19:00:00-05:00", "2026-11-23/noche"),
-        ("2026-11-24T00:00:00-05:00", "2026-11-23/noche"),
-        ("2026-11-24T04:59:59-05:00", "2026-11-23/noche"),
+        ("2026-11-23T07:00:00-05:00", "2026-11-23/dia", "2026-11-23T07:00:00-05:00"),
+        ("2026-11-23T16:59:59-05:00", "2026-11-23/dia", "2026-11-23T07:00:00-05:00"),
+        ("2026-11-23T17:00:00-05:00", "2026-11-23/dia/over", "2026-11-23T17:00:00-05:00"),
+        ("2026-11-23T19:00:00-05:00", "2026-11-23/noche", "2026-11-23T19:00:00-05:00"),
+        ("2026-11-24T00:00:00-05:00", "2026-11-23/noche", "2026-11-23T19:00:00-05:00"),
+        ("2026-11-24T04:59:59-05:00", "2026-11-23/noche", "2026-11-23T19:00:00-05:00"),
+        ("2026-11-24T06:00:00-05:00", "2026-11-23/noche/over", "2026-11-24T05:00:00-05:00"),
     ],
 )
-def test_a_shift_lasts_until_the_next_begins_also_over_midnight(local, shift) -> None:
-    assert calendar(DAY_AND_NIGHT).key(parse_rfc3339(local)) == shift
+def test_a_shift_begins_and_ends_by_local_time_also_over_midnight(local, key, began) -> None:
+    assert calendar(DAY_AND_NIGHT).at(parse_rfc3339(local)) == (key, parse_rfc3339(began))
 
 
-def test_a_shift_of_weekdays_lasts_over_the_days_it_does_not_begin_on() -> None:
+def test_where_one_shift_follows_the_other_the_beginning_outranks_the_end() -> None:
+    shifts = DAY_AND_NIGHT.replace("17:00", "19:00").replace("05:00", "07:00")
+    assert calendar(shifts).at(parse_rfc3339("2026-11-23T19:00:00-05:00")).key == "2026-11-23/noche"
+    assert calendar(shifts).at(parse_rfc3339("2026-11-23T07:00:00-05:00")).key == "2026-11-23/dia"
+
+
+def test_days_without_a_shift_are_rest() -> None:
     weekdays = calendar('[[shifts]]\nid = "dia"\nstart = "07:00"\nend = "17:00"\ndays = ["mon", "fri"]\n')
-    assert weekdays.key(parse_rfc3339("2026-11-26T12:00:00-05:00")) == "2026-11-23/dia"  # a Thursday
-    assert weekdays.key(parse_rfc3339("2026-11-27T12:00:00-05:00")) == "2026-11-27/dia"
+    thursday = weekdays.at(parse_rfc3339("2026-11-26T12:00:00-05:00"))
+    assert thursday == ("2026-11-23/dia/over", parse_rfc3339("2026-11-23T17:00:00-05:00"))
+    assert weekdays.at(parse_rfc3339("2026-11-27T12:00:00-05:00")).key == "2026-11-27/dia"
 
 
 def test_a_site_without_shifts_counts_by_the_local_day() -> None:
     days = calendar("")
-    assert days.key(parse_rfc3339("2026-11-23T04:59:59Z")) == "2026-11-22/-"  # Lima is 5 h behind
-    assert days.key(parse_rfc3339("2026-11-23T05:00:00Z")) == "2026-11-23/-"
+    assert days.at(parse_rfc3339("2026-11-23T04:59:59Z")).key == "2026-11-22/day"  # Lima is 5 h behind
+    assert days.at(parse_rfc3339("2026-11-23T05:00:00Z")) == ("2026-11-23/day", parse_rfc3339("2026-11-23T05:00:00Z"))
 
 
 def test_an_instant_before_1970_has_a_shift_too() -> None:
-    assert calendar(DAY_AND_NIGHT).key(-1).startswith("1969-12-31/")
+    assert calendar(DAY_AND_NIGHT).at(-1).key.startswith("1969-12-31/")

@@ -157,7 +157,8 @@ class Listener:
         """A person's request, and the gateway's answer."""
         ident = f"ask-{len(self.heard)}-{time.monotonic_ns()}"
         reply_to = f"{ROOT}reply/{ident}"
-        body = {"id": ident, "by": by, "role": role, "target": target, "args": args, "issued": "2026-11-23T00:00:00.000Z",
+        issued = "2026-11-23T00:00:00.000Z"
+        body = {"id": ident, "by": by, "role": role, "target": target, "args": args, "issued": issued,
                 "reply_to": reply_to}  # fmt: skip
         self.say(f"request/{action}", body)
         return dict(wait_for(lambda: self.newest.get(f"reply/{ident}"), 10, f"an answer to {action} {target}"))
@@ -172,7 +173,7 @@ class Listener:
 
 
 class Node:
-    """A node after the interface: numbers its packs, keeps them until `node/{node}/ack`, sends them again oldest first."""
+    """A node after the interface: numbers its packs, keeps them until the ack, sends them again oldest first."""
 
     def __init__(self, port: int, name: str = "node7", boot: int = 1, resend_s: float = 3.0) -> None:
         self.name, self.boot, self.seq = name, boot, 0

@@ -1,4 +1,4 @@
-"""The power goes, again and again: nothing acknowledged is lost, none is there twice, and the alarm is still the alarm."""
+"""The power goes, again and again: nothing acknowledged is lost or doubled, and the alarm is still the alarm."""
 
 import json
 import random
