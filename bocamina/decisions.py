@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alerts.model import Command, Reply, Transition
+from gateway.domain.events import Request
 
 
 class VerdictChange(NamedTuple):
@@ -39,7 +40,7 @@ class Decisions:
     rows: list[tuple[int, int, int, int, int, float, float, int]] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     verdicts: list[VerdictChange] = field(default_factory=list)
-    replies: list[tuple[Reply, str]] = field(default_factory=list)
+    replies: list[tuple[Reply, Request]] = field(default_factory=list)
     documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: list[Any] = field(default_factory=list)
     notices: list[dict[str, Any]] = field(default_factory=list)

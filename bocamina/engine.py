@@ -258,6 +258,9 @@ class Engine:
             out.notices.append({"what": what, "refused": str(refusal)})
 
     def _request(self, now: Moment, event: Request, out: Decisions) -> None:
+        if event.malformed:
+            out.replies.append((Reply(event.id, ok=False, error=event.malformed), event))
+            return
         reply = self._replies.get(event.id)
         if reply is None:
             ask = self.desk.request if event.action in DESK_ACTIONS else self.response.request
@@ -268,7 +271,7 @@ class Engine:
                 {"id": event.id, "action": event.action, "by": event.by, "role": event.role, "target": event.target,
                  "args": event.args, "ok": reply.ok, "error": reply.error}
             )  # fmt: skip
-        out.replies.append((reply, event.reply_to))
+        out.replies.append((reply, event))
 
     def _delivered(self, now: Moment, event: Delivered, out: Decisions) -> None:
         record = self.response.outbox.result(now, event.id, event.ok, event.detail)
@@ -405,4 +408,5 @@ def _moved_sums(dump: dict[str, Any], places: Sequence[int | None]) -> dict[str,
         "head_us": [head if p is None else heads[p] for p in places],
         "shift_start_us": [start if p is None else starts[p] for p in places],
         "shift_sums": [nothing if p is None else sums[p] for p in places],
+        "last_valid": [None if p is None else dump["last_valid"][p] for p in places],
     }

@@ -226,14 +226,14 @@ def source_us(time_s: float | None, utc_us: int | None) -> int:
     return round(time_s * 1e6)
 
 
-def _object(body: Any) -> dict[str, Any]:
+def _object(body: Any, what: str = "") -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise TypeError(f"a JSON {type(body).__name__}; expected an object")
+        raise TypeError(f"{what}a JSON {type(body).__name__}; expected an object")
     return body
 
 
 def _decode(payload: bytes) -> Any:
-    """JSON that the journal can hold: no NaN, half surrogate or integer beyond 64 bits. ValueError for anything else."""
+    """JSON that the journal can hold: no NaN, half surrogate, integer beyond 64 bits. ValueError for all else."""
     try:
         body = msgspec.json.decode(payload)
         msgspec.msgpack.encode(body)
@@ -298,13 +298,14 @@ def _head_count(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
 
 
 def _request(ident: str, body: dict[str, Any], inbound: Inbound) -> Event:
-    args = body["args"] if body.get("args") is not None else {}
-    if not isinstance(args, dict):
-        raise TypeError(f"'args' is {args!r}; expected an object")
-    reply_to = _word(body, "reply_to", "") or inbound.response_topic or ""
-    return Request(
-        _word(body, "id"), ident, _word(body, "by"), _word(body, "role", ""), _word(body, "target", ""), args, reply_to
-    )
+    name, reply_to = _word(body, "id"), _word(body, "reply_to", "")
+    where = (reply_to, inbound.response_topic or "", inbound.correlation or b"")
+    try:
+        args = _object(body["args"] if body.get("args") is not None else {}, "'args' is ")
+        by, role, target = _word(body, "by"), _word(body, "role", ""), _word(body, "target", "")
+    except TypeError as error:  # whoever asked and can be answered is told
+        return Request(name, ident, "", "", "", {}, *where, str(error))
+    return Request(name, ident, by, role, target, args, *where)
 
 
 _READERS: Final = {

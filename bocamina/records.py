@@ -87,7 +87,7 @@ def _time_us(text: Any) -> int:
         text = text.isoformat()
     time_us = -1
     try:
-        seconds = float(text)
+        seconds = math.nan if text is None else float(text)
     except ValueError:
         time_us = parse_rfc3339(text)
     else:

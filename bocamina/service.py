@@ -378,10 +378,12 @@ class GatewayService:
             after.told = True
         for topic, document in after.decisions.documents.items():
             self._publish(topic, document)
-        for reply, reply_to in after.decisions.replies:
-            if reply_to and self._topics.may_answer_on(reply_to):
-                body = {"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {})
-                self._link.publish(reply_to, self._encode(body), expiry_s=60)
+        for reply, request in after.decisions.replies:
+            body = {"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {})
+            for topic in {request.reply_to, request.response_topic} - {""}:
+                if self._topics.may_answer_on(topic):
+                    correlation = request.correlation or None if topic == request.response_topic else None
+                    self._link.publish(topic, self._encode(body), expiry_s=60, correlation=correlation)
         for delivery in after.decisions.messages:
             self._dispatch.send(delivery)
 

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from api.auth import reader
+from api.columns import MEDIA_TYPES, column_file
 from api.problems import Problem
 from api.routes.alarms import active
 from api.schemas import Page
@@ -40,20 +41,20 @@ def read_readings(
     step: Annotated[str | None, Query(description="not built yet")] = None,
     format: Annotated[Literal["json", "csv", "parquet", "arrow"], Query()] = "json",  # noqa: A002 - the interface's name
 ) -> Any:
-    """Readings by time. CSV brings them all, without pages; Parquet and Arrow are `bocamina export`'s so far."""
+    """Readings by time. JSON in pages; CSV, Parquet and the Arrow stream bring them all."""
     history, between = _history(services), _interval(start, end)
     wanted = _known_sensors(services, sensor)
     if step is not None:
         raise Problem(501, "step: means over steps are not built yet; ask without it", kind="not-built")
-    if format == "csv":
+    if format != "json":
         first = history.readings(wanted, *between, _ROWS_AT_ONCE, cursor)  # what is wrong is said before the first byte
 
         def more(at: str | None) -> Any:
             return first if at is None else history.readings(wanted, *between, _ROWS_AT_ONCE, at)
 
-        return StreamingResponse(_csv(every(more)), media_type="text/csv; charset=utf-8")
-    if format != "json":
-        raise Problem(501, f"format: {format} is not built yet here; `bocamina export` writes it", kind="not-built")
+        if format == "csv":
+            return StreamingResponse(_csv(every(more)), media_type="text/csv; charset=utf-8")
+        return StreamingResponse(column_file(every(more), format), media_type=MEDIA_TYPES[format])
     items, following = history.readings(wanted, *between, limit, cursor)
     return Page(items=[_reading(item) for item in items], next=following)
 

@@ -104,7 +104,11 @@ class HeadCount(msgspec.Struct, frozen=True, array_like=True, tag="count", gc=Fa
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, tag="request", gc=False):
-    """A person asks for something; idempotent by `id`. action: last level of the request topic."""
+    """A person asks for something; idempotent by `id`. action: last level of the request topic.
+
+    Answered on `reply_to` and, where it differs, on MQTT 5's `response_topic` with its `correlation` data. malformed:
+    one sentence when the request named itself but could not be read.
+    """
 
     id: str
     action: str
@@ -113,6 +117,9 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="request", gc=Fa
     target: str
     args: dict[str, Any]
     reply_to: str = ""
+    response_topic: str = ""
+    correlation: bytes = b""
+    malformed: str = ""
 
 
 class Remembered(msgspec.Struct, frozen=True, array_like=True, tag="remembered", gc=False):

@@ -34,13 +34,17 @@ _UNITS: Final[Mapping[str, tuple[str, float]]] = {
 }
 
 
+_PARTICLES: Final = frozenset({"silica_respirable", "dpm_ec"})
+"""They have a formula, but no ppm: what is no gas has no volume in air."""
+
+
 @cache
 def molar_masses() -> Mapping[str, float]:
     """Molar mass [g/mol] of each quantity that has one (limits reference 1.1)."""
     return MappingProxyType({
         one.quantity: one.molar_mass
         for one in substances().values()
-        if one.molar_mass and one.quantity != "silica_respirable"
+        if one.molar_mass and one.quantity not in _PARTICLES
     })
 
 
@@ -105,10 +109,13 @@ def measurement_factor(quantity: str, unit: str, to: str, molar_volume: float) -
     if unit not in _UNITS or to not in _UNITS:
         wrong = unit if unit not in _UNITS else to
         raise ConfigError(f"{quantity}: unit {wrong!r} cannot be converted; {expected_one_of(wrong, _UNITS)}")
+    canonical = QUANTITIES[quantity].unit
+    if canonical not in _UNITS:
+        raise ConfigError(f"{quantity}: it is measured in {canonical} and is no concentration")
     (kind, per), (to_kind, to_per) = _UNITS[unit], _UNITS[to]
-    if kind == to_kind:
-        return to_per / per
     mass = molar_masses().get(quantity)
+    if kind == to_kind and (mass is not None or _UNITS[canonical][0] == kind):
+        return to_per / per
     if mass is None:
         raise ConfigError(f"{quantity}: no molar mass, so {unit} cannot become {to}")
     return to_per / per * (mass / molar_volume if kind == "volume" else molar_volume / mass)

@@ -183,7 +183,7 @@ class Streaming:
         return numbers[len(layout.WINDOWS_US) * layout.N_WINDOW + 1], numbers[-4]
 
     def dump_small(self) -> dict[str, Any]:
-        """The sums of the shift, which reach back further than a journal is read again; plain lists of integers.
+        """What reaches back further than a journal is read again: the sums of the shift, the last valid levels.
 
         Rebuild: a new `Streaming` of the same lines, `feed_many` of the last 8 h up to this moment, `load_small`,
         then `feed_many` of what came after. Figures are then the same, bit for bit.
@@ -195,19 +195,20 @@ class Streaming:
             "head_us": s[:, layout.HEAD].tolist(),
             "shift_start_us": s[:, layout.SHIFT_START].tolist(),
             "shift_sums": sums.tolist(),
+            "last_valid": [None if math.isnan(x) else x for x in self._floats[:, layout.LAST_VALID].tolist()],
         }
 
     def load_small(self, dump: Mapping[str, Any]) -> None:
         """Take over the shift sums of `dump_small`; every sensor's time moves on to the dump's."""
         if dump.get("version") != 1 or len(dump["head_us"]) != len(self.lines):
             raise ValueError("these shift sums are of another version or of other sensors")
-        for i, (head, start, sums) in enumerate(
-            zip(dump["head_us"], dump["shift_start_us"], dump["shift_sums"], strict=True)
-        ):
+        columns = (dump[key] for key in ("head_us", "shift_start_us", "shift_sums", "last_valid"))
+        for i, (head, start, sums, last_valid) in enumerate(zip(*columns, strict=True)):
             if head == NO_TIME:
                 continue
             kernels.state(self._ints, self._floats, i, head)
             s = self._ints[i]
+            self._floats[i, layout.LAST_VALID] = math.nan if last_valid is None else last_valid
             s[layout.SHIFT_START] = start
             s[layout.AT_SHIFT : layout.AT_SHIFT + layout.N_SUMS] = (
                 s[layout.SUMS : layout.SUMS + layout.N_SUMS] - np.array(sums, np.int64)

@@ -1,4 +1,4 @@
-"""The gateway's clocks: engine time follows nothing but the monotonic clock, and a wrong wall clock is said to be wrong."""
+"""The gateway's clocks: engine time follows the monotonic clock alone, and a wrong wall clock is said to be wrong."""
 
 import time
 

@@ -76,7 +76,7 @@ def test_parquet_rows_are_named_by_number(tmp_path) -> None:
     parquet.write_table(pa.table({"time": [5.0, None], "sensor": ["a", "b"], "value": [1.0, None]}), path)
     found = rows(path)
     assert next(found) == RecordRow(5 * SECOND_US, "a", 1.0, Quality.GOOD, Reason.NONE)
-    with pytest.raises(ConfigError, match="row 2"):
+    with pytest.raises(ConfigError, match="row 2: time None is out of range"):
         next(found)
     parquet.write_table(pa.table({"time": [5.0], "value": [1.0]}), path)
     with pytest.raises(ConfigError, match="no column sensor"):

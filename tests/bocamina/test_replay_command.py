@@ -225,7 +225,8 @@ def test_a_journal_under_an_edited_site_file_goes_by_the_sensors_names(replay, j
     first = text.index("[[sensors]]")
     second = text.index("[[sensors]]", first + 1)
     third = text.index("[[sensors]]", second + 1)
-    site.write_text(text[:first] + text[second:third].replace("no2-frente-1", "no2-new") + text[first:second] + text[third:])
+    renamed = text[second:third].replace("no2-frente-1", "no2-new")
+    site.write_text(text[:first] + renamed + text[first:second] + text[third:])
     result = replay(journal)
     assert (result["readings"], result["rejected"]) == (40, 20), "the renamed sensor's readings are nobody's"
     assert raised(result, "co-frente-1.level")[-1]["priority"] == "evacuate"

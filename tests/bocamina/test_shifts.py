@@ -58,5 +58,6 @@ def test_a_site_without_shifts_counts_by_the_local_day() -> None:
     assert days.at(parse_rfc3339("2026-11-23T05:00:00Z")) == ("2026-11-23/day", parse_rfc3339("2026-11-23T05:00:00Z"))
 
 
-def test_an_instant_before_1970_has_a_shift_too() -> None:
-    assert calendar(DAY_AND_NIGHT).at(-1).key.startswith("1969-12-31/")
+def test_a_computer_that_boots_in_1970_has_a_stretch_too() -> None:
+    for second in (0, 12, 40_000, 90_000):
+        assert calendar(DAY_AND_NIGHT).at(second * 1_000_000).began_us <= second * 1_000_000

@@ -85,5 +85,9 @@ def test_what_cannot_be_is_refused():
         molar_volume_l(25.0, 0.0)
     with pytest.raises(ConfigError, match="temperature -300"):
         molar_volume_l(-300.0)
-    with pytest.raises(ConfigError, match="no molar mass"):
-        measurement_factor("dust_respirable", "ppm", "mg/m3", 24.465)
+    for particles in ("dust_respirable", "dpm_ec", "pm10"):
+        for unit in ("mg/m3", "%vol"):
+            with pytest.raises(ConfigError, match=f"{particles}: no molar mass, so ppm cannot become {unit}"):
+                measurement_factor(particles, "ppm", unit, 24.465)
+    with pytest.raises(ConfigError, match="temperature: it is measured in degC and is no concentration"):
+        measurement_factor("temperature", "ppm", "%vol", 24.465)
