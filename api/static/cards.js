@@ -178,8 +178,9 @@ function sensorCard(sensor, alarms) {
   const element = piece(key, [value, name, quality, reason, limits, stale, alarm?.priority, alarm?.state], () => {
     const [open, rest] = ranked(sensor);
     const trusted = quality === "good" && !stale;
-    const status = alarm ? word("priority", alarm.priority) : trusted ? t.alarmFree : null;
-    return h("article", { class: `card sensor ${stale ? "stale" : ""} ${alarm ? alarm.priority : trusted ? "calm" : "doubt"}`, "data-sensor": sensor.id },
+    const over = !alarm && !stale && (limits || []).some((limit) => limit.verdict === "exceeded");
+    const status = alarm ? word("priority", alarm.priority) : over ? word("verdict", "exceeded") : trusted ? t.alarmFree : null;
+    return h("article", { class: `card sensor ${stale ? "stale" : ""} ${alarm ? alarm.priority : over ? "warning" : trusted ? "calm" : "doubt"}`, "data-sensor": sensor.id },
       h("h4", {}, quantityName(sensor.quantity), h("small", {}, ` ${sensor.id}`)),
       h("p", { class: "value" }, value == null ? t.noValue : number(value, name), value == null ? "" : h("span", { class: "unit" }, ` ${unit(name)}`)),
       h("p", { class: "quality" }, stale && h("strong", {}, `${t.old} · `), quality ? word("quality", quality) : "", reason ? `: ${word("reason", reason)}` : "", quality ? " · " : "", h("span", { class: "age" }), status ? ` · ${status}` : ""),
