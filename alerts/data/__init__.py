@@ -1,0 +1,1 @@
+"""Package data of `alerts`: rules and texts as tables."""
