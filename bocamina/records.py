@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,6 +35,16 @@ def rows(path: Path) -> Iterator[RecordRow]:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a record to replay") from error
     yield from _parquet(path) if magic == MAGIC_PARQUET else _csv(path)
+
+
+def in_order(path: Path) -> Iterable[RecordRow]:
+    """The rows by time. A record that lists one sensor after the other is sorted in memory, any other is streamed."""
+    newest = None
+    for row in rows(path):
+        if newest is not None and row.time_us < newest:
+            return sorted(rows(path), key=lambda one: one.time_us)
+        newest = row.time_us
+    return rows(path)
 
 
 def _csv(path: Path) -> Iterator[RecordRow]:

@@ -77,7 +77,7 @@ def replay(
 def _rows(
     engine: Any, site: "Site", file: Path, until_us: int | None, *, obedient: bool
 ) -> "tuple[Record, int, int]":
-    from bocamina.records import rows
+    from bocamina.records import in_order
     from bocamina.virtual import Record, VirtualRun
     from gateway.domain.errors import ConfigError
     from gateway.domain.events import Delivery, Pack, Sample
@@ -88,14 +88,14 @@ def _rows(
     sources = [sensor.source for sensor in site.sensors]
     run: VirtualRun | None = None
     readings = rejected = 0
-    for row in _shown(rows(file)):
+    for row in _shown(in_order(file)):
         place = places.get(row.sensor)
         if place is None:
             rejected += 1
             continue
         readings += 1
         run = run or VirtualRun(engine, row.time_us, obedient=obedient)
-        late = row.time_us < run.now_us or row.quality is Quality.LATE
+        late = row.quality is Quality.LATE
         if row.time_us > run.now_us + FARTHEST_US:
             raise ConfigError(f"{file}: {rfc3339(row.time_us)} follows {rfc3339(run.now_us)}; {APART}")
         run.advance(row.time_us)

@@ -119,15 +119,27 @@ def test_time_ends_with_the_last_row_and_runs_on_until_it_is_told(replay) -> Non
     assert {**earlier, "seconds": 0} == {**short, "seconds": 0}, "an end before the last row cuts nothing off"
 
 
-def test_a_tick_comes_after_the_rows_of_its_second(replay) -> None:
-    """A value that is gone within its second is judged with that second's tick, so both orders print the same."""
+def test_a_tick_comes_after_the_rows_of_its_second(replay, monkeypatch) -> None:
+    seen, step = [], Engine.step
+
+    def watched(engine, now, events):
+        seen.extend(((now.now_us - T0) / SECOND_US, type(event).__name__) for event in events)
+        return step(engine, now, events)
+
+    monkeypatch.setattr(Engine, "step", watched)
+    replay([(0.0, "co-frente-1", 2.0), (0.9, "co-frente-1", 2.0), (1.0, "co-frente-1", 2.0), (3.0, "co-frente-1", 2.0)])
+    assert [one for one in seen if one[1] in {"Pack", "Tick"}] == [
+        (0.0, "Pack"), (0.0, "Tick"), (0.9, "Pack"), (1.0, "Pack"), (1.0, "Tick"), (2.0, "Tick"), (3.0, "Pack"),
+        (3.0, "Tick"),
+    ]  # fmt: skip
+
+
+def test_the_order_of_sensors_within_a_second_does_not_matter(replay) -> None:
     rows = calm(5)
     shuffled = [row for second in range(5) for row in reversed(rows[3 * second : 3 * second + 3])]
     first, second = replay(rows), replay(shuffled)
     assert first["readings"] == second["readings"]
     assert first["alarms"] == second["alarms"]
-    on_time, late = replay([*calm(3), (3.0, "co-frente-1", 500.0)]), replay([*calm(3), (2.999, "co-frente-1", 500.0)])
-    assert on_time["readings"] == late["readings"] == 10
 
 
 def test_without_feedback_a_command_is_repeated_every_ten_seconds_with_a_new_id(replay) -> None:
@@ -156,9 +168,14 @@ def test_rows_marked_late_are_history(replay) -> None:
     assert result["readings"] == 50
 
 
-def test_a_row_from_before_its_time_is_history(replay) -> None:
-    result = replay([*calm(30), *((s, "co-frente-1", 500.0) for s in range(20))])
-    assert not raised(result, "co-frente-1.level")
+def test_a_record_that_lists_one_sensor_after_the_other_is_replayed_by_time(replay) -> None:
+    by_time = [*calm(10), *((10 + s, "co-frente-1", 500.0) for s in range(10)), *calm(3, "no2-frente-1", start=20)]
+    by_sensor = sorted(by_time, key=lambda row: row[1])
+    assert by_sensor != by_time
+    first, second = replay(by_time), replay(by_sensor)
+    assert raised(first, "co-frente-1.level")
+    assert second["alarms"] == first["alarms"]
+    assert second["commands"] == first["commands"]
 
 
 def test_bad_quality_rows_raise_the_sensors_own_alarm_and_no_gas_alarm(replay) -> None:
