@@ -8,23 +8,18 @@ import gc
 import logging
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 import bocamina
 from alerts.commander import command_document
 from alerts.notify.dispatch import Dispatch
+from bocamina.aftermath import Aftermath, encode
 from bocamina.backpressure import HIGH_WATER, coalesce
 from bocamina.clock import EngineClock
-from bocamina.decisions import Decisions
 from bocamina.engine import Engine
 from bocamina.inbound import KEPT_PAYLOAD, MqttListener, SerialListener
 from bocamina.publisher import Publisher
@@ -56,12 +51,9 @@ SNAPSHOT_EVERY_US: Final = 300 * SECOND_US
 SNAPSHOT_EVERY_ROWS: Final = 20_000
 """A restart steps through what came after the newest snapshot: at most this much time, or this many readings."""
 STATUS_EVERY_US: Final = 5 * SECOND_US
-NODE_ACK_EVERY_S: Final = 1.0
 SWITCH_S: Final = 0.0005
 """How long a thread may keep the interpreter while another waits; Python's 5 ms would stand in every alarm's way."""
 STALLED_S: Final = 10.0
-TELL_ANYWAY_S: Final = 3.0
-"""When the disk takes nothing for this long, topics and people are told all the same; senders never are [D]."""
 ROOM_AGAIN: Final = 0.9
 
 
@@ -81,16 +73,6 @@ class _Remembered(NamedTuple):
     complete: bool
 
 
-@dataclass(slots=True, eq=False)
-class _After:
-    """What follows the commit of a step. told: people and topics know already, because the disk did not take it."""
-
-    inbounds: list[Inbound]
-    decisions: Decisions
-    at_s: float
-    told: bool = False
-
-
 class GatewayService:
     """One gateway. Constructing opens nothing; `run` opens, serves until `stop`, and closes in reverse order."""
 
@@ -103,14 +85,9 @@ class GatewayService:
         self._topics = Topics(site.site.id)
         self._inbox: SimpleQueue[Any] = SimpleQueue()
         self._stopping = threading.Event()
-        self._encode = msgspec.json.Encoder().encode
         self._listener = MqttListener(site)
         self._lines = {s.id: SerialListener(site, s) for s in site.sources if s.kind == "serial"}
         self._publisher = Publisher(len(site.sensors))
-        self._node_acks: dict[str, tuple[int, int]] = {}
-        self._node_acked_at: dict[str, float] = {}
-        self._acks_lock = threading.Lock()
-        self._untold: deque[_After] = deque()
         self._diverged = False
         self._down: dict[str, str] = {}
         self._remembered = self._journal_down = False
@@ -154,16 +131,19 @@ class GatewayService:
             if journal.salvaged is not None:
                 log.warning("%s: %s", self._path, journal.salvaged)
         self._since = rfc3339(moment.utc_us)
-        self._writer = JournalWriter(lambda: Journal.open(self._path), self._durable, before_commit=self._before_commit)
-        self._writer.start()
-        stack.callback(self._writer.close)
         self._link = MqttLink(
             self.site.site.id, self.site.mqtt, self._listener.filters,
             on_message=self._inbox.put,
             on_link=lambda up, detail: self._inbox.put(LinkState("mqtt", up, detail)),
             on_remembered=lambda messages, complete: self._inbox.put(_Remembered(messages, complete)),
-            offline_status=self._encode(self._status("offline", moment)),
+            offline_status=encode(self._status("offline", moment)),
         )  # fmt: skip
+        self._aftermath = Aftermath(self._link, self._topics, self._dispatch)
+        self._writer = JournalWriter(
+            lambda: Journal.open(self._path), self._aftermath.durable, before_commit=self._before_commit
+        )
+        self._writer.start()
+        stack.callback(self._writer.close)
         self._step(moment, [Started(self.site_hash, bocamina.__version__)], [])
         self._link.start()
         stack.callback(self._link.stop)
@@ -289,7 +269,7 @@ class GatewayService:
         self._steps += 1
         for command in decisions.commands:
             self._link.publish(
-                self._topics.of(TopicKind.COMMAND, command.actuator), self._encode(command_document(command)),
+                self._topics.of(TopicKind.COMMAND, command.actuator), encode(command_document(command)),
                 expiry_s=command.expires_in_s,
             )  # fmt: skip
         if decisions.settled:
@@ -306,12 +286,11 @@ class GatewayService:
             self._rows_since_snapshot = 0
         self._rows_since_snapshot += len(decisions.rows)
         urgent = bool(decisions.transitions or decisions.commands or decisions.replies)
-        after = _After(inbounds, decisions, monotonic())
+        after = self._aftermath.expect(inbounds, decisions)
         group = Group(self.site_hash, [Step(moment, events, decisions.rows)], records, after, urgent)
-        if decisions.documents or decisions.messages or decisions.replies:
-            self._untold.append(after)
         if not self._writer.submit(group):
             self._diverged = True
+            self._aftermath.hold_acks()
             self._down["journal"] = "no room: readings are refused until the disk takes what waits"
         self._publisher.changed(decisions.dirty, decisions.urgent)
 
@@ -324,78 +303,19 @@ class GatewayService:
         if sensor is not None:
             ident = self.site.sensors[sensor].id
             reading, exposure = self._engine.documents_of(sensor, moment)
-            self._publish(f"reading/{ident}", reading)
-            self._publish(f"exposure/{ident}", exposure)
-        self._tell_what_waits()
-        self._acknowledge_nodes()
+            self._aftermath.publish(f"reading/{ident}", reading)
+            self._aftermath.publish(f"exposure/{ident}", exposure)
+        self._aftermath.turn()
         if moment.now_us >= self._next_status_us:
             self._next_status_us = moment.now_us + STATUS_EVERY_US
-            self._publish("gateway/status", self._status(self._state(), moment))
-
-    def _tell_what_waits(self) -> None:
-        """A full or dead disk must not keep an alarm from people: tell without the commit what waited too long."""
-        too_old = monotonic() - TELL_ANYWAY_S
-        while self._untold and (self._untold[0].told or self._untold[0].at_s < too_old):
-            self._tell(self._untold.popleft())
-
-    def _acknowledge_nodes(self) -> None:
-        if not self._node_acks or self._diverged:
-            return
-        now = monotonic()
-        with self._acks_lock:
-            last = self._node_acked_at
-            due = {n: p for n, p in self._node_acks.items() if now - last.get(n, 0.0) >= NODE_ACK_EVERY_S}
-            for node in due:
-                del self._node_acks[node]
-        for node, (boot, seq) in due.items():
-            self._node_acked_at[node] = now
-            topic = self._topics.of(TopicKind.NODE_ACK, node)
-            self._link.publish(topic, self._encode({"boot": boot, "seq": seq}), expiry_s=30)
+            self._aftermath.publish("gateway/status", self._status(self._state(), moment))
 
     def _republish(self) -> None:
         """The broker is back and may have lost what it had: everything that is not normal is said again."""
         for topic, document in self._engine.standing_documents(self._clock.moment()).items():
-            self._publish(topic, document)
-
-    # --- After the commit, in the writer's thread --------------------------------------------------------------------
-
-    def _durable(self, afters: Sequence[object]) -> None:
-        inbounds: list[Inbound] = []
-        for after in afters:
-            if isinstance(after, _After):
-                self._tell(after)
-                if after.decisions.acks:
-                    with self._acks_lock:
-                        self._node_acks |= {node: (boot, seq) for node, boot, seq in after.decisions.acks}
-                inbounds += after.inbounds
-        self._link.ack_all(inbounds)
-
-    def _tell(self, after: _After) -> None:
-        """Documents, answers and messages of one step, once."""
-        with self._acks_lock:
-            if after.told:
-                return
-            after.told = True
-        for topic, document in after.decisions.documents.items():
-            self._publish(topic, document)
-        for reply, request in after.decisions.replies:
-            body = {"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {})
-            for topic in {request.reply_to, request.response_topic} - {""}:
-                if self._topics.may_answer_on(topic):
-                    correlation = request.correlation or None if topic == request.response_topic else None
-                    self._link.publish(topic, self._encode(body), expiry_s=60, correlation=correlation)
-        for delivery in after.decisions.messages:
-            self._dispatch.send(delivery)
+            self._aftermath.publish(topic, document)
 
     # --- What is told of ourselves -----------------------------------------------------------------------------------
-
-    def _publish(self, topic: str, document: dict[str, Any] | None) -> None:
-        """A retained document; None takes it back. An alarm says `normal` once before it goes."""
-        topic = self._topics.root + topic
-        if document is not None:
-            self._link.publish(topic, self._encode(document), retain=True)
-        if document is None or (document.get("state") == "normal" and "alarm" in document):
-            self._link.publish(topic, b"", retain=True)
 
     def _note_link(self, source: str, up: bool, detail: str) -> None:
         if up:
@@ -430,7 +350,7 @@ class GatewayService:
             "since": self._since,
             "steps": self._steps,
             "clock_trusted": moment.trusted,
-            "journal_backlog": self._writer.backlog,
+            "journal_backlog": 0 if state == "offline" else self._writer.backlog,
             "broker_durable": self.site.mqtt.durable,
             "time": rfc3339(moment.utc_us),
             "troubles": [] if state == "offline" else self._troubles(),
