@@ -70,6 +70,8 @@ class MqttListener:
         for source, decode, channels in self._sources:
             if source.topic and matches(source.topic, inbound.topic):
                 found.append(self._pack(source, decode, channels, inbound, utc_us))
+        if len(found) > 1:
+            found = _one_pack_a_message(found)
         address = self._topics.parse(inbound.topic)
         if address is not None and address.kind in _READERS:
             found.append(self._document(address.kind, address.id, inbound))
@@ -215,6 +217,23 @@ def _sample(
     if at == NO_TIME and time_s is not None and quality is Quality.GOOD:  # a time that no clock can have
         quality, reason = Quality.UNCERTAIN, Reason.CLOCK
     return Sample(sensor, value, at, quality, reason)
+
+
+def _one_pack_a_message(found: list[Event]) -> list[Event]:
+    """Two sources that take the same message have one pack of it: its counters would make the second a duplicate."""
+    packs: dict[tuple[str, int | None, int | None], Pack] = {}
+    others: list[Event] = []
+    for event in found:
+        if not isinstance(event, Pack):
+            others.append(event)
+            continue
+        key = (event.node, event.boot, event.seq)
+        first = packs.get(key)
+        packs[key] = event if first is None else msgspec.structs.replace(
+            first, samples=first.samples + event.samples,
+            unknown=tuple(name for name in first.unknown if name in event.unknown),
+        )  # fmt: skip
+    return [*packs.values(), *others]
 
 
 def source_us(time_s: float | None, utc_us: int | None) -> int:

@@ -281,3 +281,26 @@ def test_a_time_that_no_clock_can_have_is_no_time(node_line) -> None:
     (event,) = node_line.events(frame({-2: "n9/", 0: "co", 2: 5.0, 6: 1e300}), UTC)
     (sample,) = event.samples
     assert (sample.source_us, sample.quality, sample.reason) == (NO_TIME, Quality.UNCERTAIN, Reason.CLOCK)
+
+
+def test_two_sources_that_take_one_message_share_its_pack() -> None:
+    text = site_text(1883) + """
+[[sources]]
+id = "others"
+kind = "mqtt"
+topic = "bocamina/v1/orex-01/node/+/#"
+format = "senml-json"
+[[sensors]]
+id = "co2-frente-1"
+zone = "frente-1"
+quantity = "co2"
+source = "others"
+channel = "node7/co2"
+"""
+    site = parse_site(text.encode())
+    body = json.dumps([{"n": "boot", "v": 1}, {"n": "seq", "v": 0}, {"n": "co", "v": 3}, {"n": "co2", "v": 900}])
+    found = MqttListener(site).events(message("node/node7/senml", body.encode()), UTC)
+    assert [type(event) for event in found] == [Pack]
+    decided = Engine(site, "hash").step(Moment(UTC, UTC), found)
+    names = {site.sensors[row[0]].id for row in decided.rows}
+    assert names == {"co-frente-1", "co2-frente-1"}
