@@ -1,8 +1,16 @@
 """Fixtures that several parts of the tree use."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from bocamina.engine import Engine
+
+# A build must say the same of the same commit; whoever works here keeps looking for new examples.
+settings.register_profile("build", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("build")
 
 pytest_plugins = ["tests.fixtures.mosquitto", "tests.fixtures.pty"]
 
