@@ -12,11 +12,13 @@ from importlib.resources import files
 from typing import Any, Final
 
 from alerts.model import Priority
-from gateway.domain.limits import Limit
+from gateway.conditioning.ranges import resolve_noise
+from gateway.domain.limit import SITE_REGIME, Limit
 from gateway.domain.moment import SECOND_US
 from gateway.domain.quality import REASON_WORDS
-from gateway.domain.quantities import QUANTITIES, unit_of
+from gateway.domain.quantities import TOXIC, unit_of
 from gateway.domain.site import SensorConfig, Site, Zone
+from gateway.exposure.verdicts import always_alarms, is_resolved
 
 LADDER: Final[Mapping[str, Any]] = tomllib.loads(
     files("alerts.data").joinpath("ladder.toml").read_text(encoding="utf-8")
@@ -134,7 +136,7 @@ def rungs_for(
     ladder = [_stricter(rung, sensor) for rung in ladder_of(sensor.quantity, full_scale)]
     if dead_end:
         ladder = [rung for rung in ladder if not _through_only(rung)]
-    rungs = [*ladder, *_limit_rungs(sensor, limits, tuple(alarm_regimes), ladder)]
+    rungs = [*ladder, *_limit_rungs(sensor, limits, tuple(alarm_regimes), ladder), *_own_rungs(sensor, limits, ladder)]
     evacuates = zone.kind not in LADDER["never_evacuate"]["zones"]
     rungs = [rung if evacuates else replace(rung, priority=min(rung.priority, Priority.HIGH)) for rung in rungs]
     rungs = [one for rung in rungs for one in _in_sight(_at_this_sensor(rung, sensor), full_scale)]
@@ -186,16 +188,15 @@ def _through_only(rung: Rung) -> bool:
 
 
 def _limit_rungs(sensor: SensorConfig, limits: LimitsOf, regimes: tuple[str, ...], ladder: list[Rung]) -> list[Rung]:
-    """STEL and ceiling of the alarm regimes, the strictest of each, and IDLH always (limits reference 6.7)."""
-    resolution = sensor.resolution or QUANTITIES[sensor.quantity].resolution if sensor.quantity in QUANTITIES else 0.0
+    """STEL and ceiling of the alarm regimes, the strictest of each, IDLH and what is signed always (reference 6.7)."""
+    noise = resolve_noise(sensor, None)
     strictest: dict[tuple[str, str], Limit] = {}
     idlh = [limit for limit in limits(sensor.quantity, ("niosh",)) if limit.kind == "IDLH"]
     for limit in (*limits(sensor.quantity, regimes), *idlh):
         statistic = _MEAN_OF_MINUTES.get(limit.averaging_minutes)
         if limit.kind not in ("STEL", "CEILING", "IDLH") or statistic is None:
             continue
-        foreign = limit.regime != "peru" and limit.kind != "IDLH"
-        if foreign and limit.value < 3 * resolution:
+        if not (always_alarms(limit) or is_resolved(limit, noise)):
             continue  # the channel cannot resolve it: it is computed and reported, it drives no alarm
         known = strictest.get((limit.kind, statistic))
         if known is None or limit.value < known.value:
@@ -212,12 +213,53 @@ def _limit_rungs(sensor: SensorConfig, limits: LimitsOf, regimes: tuple[str, ...
         condition = "stel" if kind == "STEL" else "ceiling"
         rungs.append(
             Rung(
-                f"{kind.lower()}.{statistic}", condition, priority, statistic, limit.value, limit.source,
-                inclusive=False, clear=clear, off_us=round(rules["off_s"] * SECOND_US), latch=rules["latch"],
-                regime=limit.regime, unit=limit.unit,
+                f"{kind.lower()}.{statistic}", condition, priority, statistic, limit.value, _named(limit),
+                inclusive=limit.comparison == "reaches", clear=clear, off_us=round(rules["off_s"] * SECOND_US),
+                latch=rules["latch"], regime=limit.regime, unit=limit.unit,
             )
         )  # fmt: skip
     return rungs
+
+
+def _named(limit: Limit) -> str:
+    """What an alarm says of its limit's origin: who confirmed it, or that nobody did."""
+    return limit.cited if limit.confirmed else f"{limit.cited} (unconfirmed / por confirmar)"
+
+
+def _own_rungs(sensor: SensorConfig, limits: LimitsOf, ladder: list[Rung]) -> Iterator[Rung]:
+    """Warning at the mine's own signed TWA and oxygen bounds, judged as the ladder judges the law's.
+
+    A place's E8 never alarms (limits reference 4.1): its TWA does as a short mean, as on the ladder. Dust is left to
+    persons.
+    """
+    warning = LADDER["defaults"]["warning"]
+    for limit in limits(sensor.quantity, ()):
+        if limit.regime != SITE_REGIME or limit.kind not in ("TWA", "MIN", "MAX"):
+            continue
+        like = _the_laws(limit, ladder)
+        if like is None:
+            continue
+        band = limit.value * warning["deadband"] if limit.kind == "TWA" else abs(like.clear - like.limit)
+        yield replace(
+            like, key=f"own.{limit.kind.lower()}", priority=Priority.WARNING, limit=limit.value, source=limit.cited,
+            inclusive=limit.kind == "TWA", clear=limit.value - band if like.rising else limit.value + band,
+            on_us=round(warning["on_s"] * SECOND_US), off_us=round(warning["off_s"] * SECOND_US), latch=False,
+            regime=limit.regime,
+        )  # fmt: skip
+
+
+def _the_laws(limit: Limit, ladder: list[Rung]) -> Rung | None:
+    """The rung that judges the law's limit of this kind, None where no sensor of a place is armed with one."""
+    if limit.kind == "TWA" and not ladder and limit.quantity in TOXIC:
+        return Rung("own", "level", Priority.WARNING, "1min", limit.value, limit.source, unit=limit.unit)
+    for rung in ladder:
+        if limit.kind == "TWA":
+            fits = rung.priority is Priority.WARNING and rung.averaged and rung.rising
+        else:
+            fits = rung.priority is Priority.HIGH and rung.rising == (limit.kind == "MAX")
+        if fits:
+            return rung
+    return None
 
 
 def _as_the_ladder(value: float, ladder: list[Rung]) -> Priority:

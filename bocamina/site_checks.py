@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ValidationError
 
 from alerts.ladder import setpoint_problems
+from gateway.domain.errors import ConfigError
+from gateway.domain.limits import regimes
 from gateway.domain.names import (
     DELAY_KEYS,
     DRIVER_NAMES,
@@ -33,9 +35,12 @@ from gateway.domain.site import (
     Person,
     SensorConfig,
     Shift,
+    SiteInfo,
+    SiteLimit,
     Source,
     Zone,
 )
+from gateway.domain.site_limits import resolve
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -48,6 +53,7 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "shifts": Shift,
     "blasts": Blast,
     "people": Person,
+    "limits": SiteLimit,
 }
 SUBJECTS: Final = ("zones", "sources", "sensors", "actuators")
 """Tables whose ids name alarms, `{subject}.{condition}`, and so may not meet; `gateway` is a subject of its own."""
@@ -55,6 +61,8 @@ SUBJECTS: Final = ("zones", "sources", "sensors", "actuators")
 _KEYS_OF_SOURCE: Final = {"serial": ("port", "driver"), "modbus": ("port", "map"), "mqtt": ("topic", "format")}
 _OPTIONAL_OF_SOURCE: Final = {"serial": ("baud",), "modbus": ("baud", "address"), "mqtt": ()}
 _FAN_KEYS: Final = ("mode", "fail_safe", "restart_within_min", "proof_s", "duct_length_m", "idle_percent")
+SIGNS_LIMITS: Final = "officer"
+"""The role that may sign a limit: the site's safety officer (limits reference 9)."""
 _PROOFS_OF_AIR: Final = ("air_velocity", "air_flow", "pressure_diff")
 
 
@@ -116,7 +124,8 @@ def _right(model: type[_Model], entry: object, wrong_keys: set[int | str] | None
 
 def cross_problems(draft: Draft) -> list[str]:
     """Every problem that needs two keys to be seen, one sentence each."""
-    checks = (_site, _ids, _connections, _sources, _sensors, _protection, _actuators, _shifts, _blasts, _people)
+    checks = (_site, _ids, _connections, _sources, _sensors, _protection, _actuators, _shifts, _blasts, _people,
+              _limits)  # fmt: skip
     return [problem for check in checks for problem in check(draft)]
 
 
@@ -137,6 +146,13 @@ def _site(draft: Draft) -> Iterator[str]:
         if draft.info.get(key) == ():
             yield f"site.{key}: empty; expected at least one regime"
         yield from _repeated(f"site.{key}", draft.info.get(key, ()))
+        for place, name in enumerate(draft.info.get(key, ())):
+            yield from _regime(f"site.{key}[{place}]", name)
+
+
+def _regime(path: str, name: str) -> Iterator[str]:
+    if name not in regimes():
+        yield f"{path}: {name!r} is not known here; {expected_one_of(name, regimes(), most=20)}"
 
 
 def _ids(draft: Draft) -> Iterator[str]:
@@ -328,3 +344,39 @@ def _people(draft: Draft) -> Iterator[str]:
                     f"people[{index}].notify[{place}]: {address!r} is no address; "
                     "expected a form like 'sms:+51…' or 'mailto://…'"
                 )
+
+
+def _limits(draft: Draft) -> Iterator[str]:
+    """Signed limits: who signed, when, and that no limit is laxer than the law (limits reference 6.7)."""
+    people = {person.id: person for _, person in draft.table("people")}
+    usual = SiteInfo.model_fields["alarm_regimes"].default
+    alarm_regimes = [name for name in draft.info.get("alarm_regimes", usual) if name in regimes()]
+    taken: dict[object, int] = {}
+    for index, entry in draft.table("limits"):
+        path = f"limits[{index}]"
+        problems = list(_signature(path, entry, people))
+        problems += _regime(f"{path}.regime", entry.regime) if entry.regime is not None else ()
+        yield from problems
+        if problems:
+            continue
+        try:
+            signed = resolve(entry, alarm_regimes, entry.confirmed_by)
+        except ConfigError as error:
+            yield f"{path}.{error}"
+            continue
+        own = signed.own and (signed.own.quantity, signed.own.phase, signed.own.kind, signed.own.averaging_minutes)
+        for target in [own] if own else signed.confirmed:
+            if target in taken:
+                yield f"{path}: signs the same limit as limits[{taken[target]}]; expected one signature for each"
+            taken.setdefault(target, index)
+
+
+def _signature(path: str, entry: SiteLimit, people: Mapping[str, Person]) -> Iterator[str]:
+    try:
+        date.fromisoformat(entry.confirmed_on)
+    except ValueError:
+        yield f"{path}.confirmed_on: {entry.confirmed_on!r} is no date; expected YYYY-MM-DD"
+    person = people.get(entry.confirmed_by)
+    if person is not None and person.role != SIGNS_LIMITS:
+        expected = f"expected the safety officer (role {SIGNS_LIMITS!r})"
+        yield f"{path}.confirmed_by: {person.id!r} is of role {person.role!r}; {expected}"

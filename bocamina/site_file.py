@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bocamina.site_checks import Draft, cross_problems
+from bocamina.site_checks import TABLES, Draft, cross_problems
 from gateway.domain.errors import ConfigError
 from gateway.domain.names import expected_one_of
 from gateway.domain.site import Site
@@ -144,9 +144,7 @@ def _sentence(detail: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch":
         expected = {_ID_PATTERN: "1 to 32 of a-z, 0-9 and -", _TIME_PATTERN: 'a time "HH:MM"'}
         return f"{path}: {value} does not fit; expected {expected.get(context['pattern'], context['pattern'])}"
-    if location[-1] in ("zones", "connections", "sources", "sensors", "actuators", "shifts", "blasts", "people") and (
-        kind == "tuple_type" and len(location) == 1
-    ):
+    if kind == "tuple_type" and len(location) == 1 and path in TABLES:
         return f"{path}: not a list of tables; expected [[{path}]] in double brackets"
     expected_text = _EXPECTED[kind].format(**context) if kind in _EXPECTED else detail["msg"].lower()
     return f"{path}: {value} does not fit; expected {expected_text}"

@@ -1,14 +1,20 @@
 """What a right site file leaves open: remarks that stop nothing and that a safety officer should read once."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from functools import partial
 from typing import Final
 
 from alerts.ladder import is_dead_end, neighbours, rungs_for, unreachable_rungs
-from gateway.conditioning.ranges import resolve_full_scale, resolve_resolution
-from gateway.domain.limits import limits_for
+from gateway.conditioning.ranges import resolve_full_scale, resolve_noise, resolve_resolution
+from gateway.domain.limit import Limit
+from gateway.domain.limits import idlh
+from gateway.domain.names import did_you_mean
 from gateway.domain.quantities import COMBUSTIBLE, DUST, QUANTITIES, TOXIC
 from gateway.domain.site import SensorConfig, Site
+from gateway.domain.site_limits import limits_for_site
 from gateway.drivers.table import DRIVERS
+from gateway.exposure.verdicts import is_resolved
 from gateway.formats.table import FORMATS
 
 EXITS: Final = frozenset(["portal", "surface"])
@@ -21,13 +27,13 @@ REQUIRED: Final = ("co", "no2", "o2")
 """What must be watched for a zone to count as protected (work practice 1)."""
 LONGEST_PROOF_S: Final = 120.0
 """A fan proof that takes longer is remarked (limits reference 7.1)."""
-RESOLVED: Final = 3.0 - 1e-9
-"""A limit is resolved from three times the channel's resolution on (limits reference 6.7)."""
 
 
-def remarks(site: Site) -> list[str]:
-    """Every remark, one sentence each, in the order of the file."""
-    parts = (_ways_out, _watched, _limits, _full_scales, _resolution, _rungs, _channels, _fans, _warned, _people)
+def remarks(site: Site, on: date | None = None) -> list[str]:
+    """Every remark, one sentence each, in the order of the file. on: the day, for drift since calibrations."""
+    resolution = partial(_resolution, on=on)
+    parts = (_ways_out, _watched, _limits, _full_scales, resolution, _rungs, _channels, _fans, _warned, _people,
+             _signed)  # fmt: skip
     return [remark for part in parts for remark in part(site)]
 
 
@@ -82,7 +88,7 @@ def _limits(site: Site) -> Iterator[str]:
     for sensor in site.sensors:
         sensors.setdefault(sensor.quantity, []).append(sensor.id)
     for quantity, ids in sensors.items():
-        if not limits_for(quantity, regimes):
+        if not limits_for_site(site, quantity, regimes):
             yield f"sensors: no limit for {quantity} in {', '.join(regimes)} ({_listed(ids)})"
 
 
@@ -109,21 +115,25 @@ def _known_full_scales(site: Site) -> list[float | None]:
     return resolve_full_scale(site, {name: driver.full_scale for name, driver in DRIVERS.items()})
 
 
-def _resolution(site: Site) -> Iterator[str]:
+def _resolution(site: Site, on: date | None) -> Iterator[str]:
     regimes = dict.fromkeys((*site.site.regimes, *site.site.alarm_regimes))
     for index, sensor in enumerate(site.sensors):
-        step = resolve_resolution(sensor)
-        blind = [
-            f"{limit.regime} {limit.kind} {limit.value:g}"
-            for limit in limits_for(sensor.quantity, regimes)
-            if limit.value < RESOLVED * step
-        ]
+        step, noise = resolve_resolution(sensor), resolve_noise(sensor, on)
+        limits = (*limits_for_site(site, sensor.quantity, regimes), *_idlh(sensor.quantity))
+        blind = [limit for limit in dict.fromkeys(limits) if not is_resolved(limit, noise)]
+        unit = QUANTITIES[sensor.quantity].unit
         if blind:
-            unit = QUANTITIES[sensor.quantity].unit
-            yield (
-                f"sensors[{index}]: {sensor.id!r} shows steps of {step:g} {unit}, too coarse for {', '.join(blind)}: "
-                "these stay indeterminate"
-            )
+            what = f"shows steps of {step:g} {unit}" if noise == step else f"has noise and drift of {noise:.3g} {unit}"
+            names = ", ".join(f"{limit.regime} {limit.kind} {limit.value:g}" for limit in blind)
+            yield f"sensors[{index}]: {sensor.id!r} {what}, too coarse for {names}: these stay indeterminate"
+        if sensor.drift_per_year and (sensor.calibration is None or sensor.calibration.date is None):
+            yield f"sensors[{index}].drift_per_year: {sensor.id!r} has no calibration.date, so no drift is counted"
+
+
+def _idlh(quantity: str) -> tuple[Limit, ...]:
+    """IDLH is loaded whatever the regimes are (limits reference 6.7)."""
+    level = idlh(quantity)
+    return (level,) if level else ()
 
 
 def _rungs(site: Site) -> Iterator[str]:
@@ -193,3 +203,11 @@ def _people(site: Site) -> Iterator[str]:
         yield "people: fewer than two may sign (officer, supervisor, admin); an all clear needs two"
     if not any(person.notify for person in site.people):
         yield "people: nobody has a notify address; alarms reach only the siren and the screen"
+
+
+def _signed(site: Site) -> Iterator[str]:
+    known = {person.id for person in site.people}
+    for index, entry in enumerate(site.limits):
+        if entry.confirmed_by not in known:
+            near = did_you_mean(entry.confirmed_by, known)
+            yield f"limits[{index}].confirmed_by: {entry.confirmed_by!r} is nobody of [[people]]{near}"

@@ -70,19 +70,26 @@ def read_exposures(
     end: End = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
-    person: Annotated[str | None, Query(description="not built yet")] = None,
+    person: Annotated[str | None, Query(max_length=120, description="a tag: of this person, not of places")] = None,
 ) -> Page:
     """Without times: every limit's figure as it stands now. With times: the changes of verdict in that interval.
 
-    Of a place, not of a person. A filtered page may hold fewer items than `limit`; it ends with `next` = null.
+    Of places, or of one person: figures of the last whole minute on record, never where they were. A filtered page may
+    hold fewer items than `limit`; it ends with `next` = null.
     """
     between = _interval(start, end)
-    if person is not None:
-        raise Problem(501, "person: exposures of persons are not built yet; ask for a zone or sensor", kind="not-built")
+    if person is not None and sensor is not None:
+        raise Problem(422, "sensor: a person carries none; ask for the person alone", kind="invalid")
     if start is None and end is None and cursor is None:
-        items, following = _standing(services), None
+        items, following = _standing(services) if person is None else _standing_of(services, person), None
     else:
-        found, following = _history(services).exposures(_known_sensors(services, sensor), *between, limit, cursor)
+        history = _history(services)
+        if person is None:
+            page = history.exposures(_known_sensors(services, sensor), *between, limit, cursor)
+        else:
+            page = history.person_exposures(person, *between, limit, cursor)
+        following = page.next
+        found = [item for item in page.items if item.person == person]
         items = [{"time": rfc3339(item.time_us), **_without_time(item._asdict())} for item in found]
     wanted = {"sensor": sensor, "zone": zone, "quantity": substance, "regime": regime}
     kept = [item for item in items if all(names is None or item[key] in names for key, names in wanted.items())]
@@ -117,6 +124,16 @@ def _standing(services: Services) -> list[dict[str, Any]]:
         age_s = services.live.age_s(entry)
         items += [{"sensor": sensor, **shared, "age_s": age_s, **limit} for limit in entry.document.get("limits", [])]
     return items
+
+
+def _standing_of(services: Services, person: str) -> list[dict[str, Any]]:
+    """A person's limits as they were at the last whole minute on record, empty for a tag that nobody saw."""
+    found = _history(services).person_now(person)
+    if found is None:
+        return []
+    row = found.document
+    shared = {"time": rfc3339(found.time_us)} | {key: row.get(key) for key in ("inside", "shift", "shift_over", "late")}
+    return [{"sensor": None, "zone": None, "person": person, **shared, **limit} for limit in row.get("limits", [])]
 
 
 def _transition(item: AlarmChange) -> dict[str, Any]:

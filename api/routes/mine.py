@@ -9,9 +9,9 @@ from api.auth import reader
 from api.live import Entry, LiveState
 from api.schemas import Page
 from api.services import Svc
-from gateway.domain.limits import all_limits
 from gateway.domain.quantities import unit_of
 from gateway.domain.site import SensorConfig
+from gateway.domain.site_limits import all_limits_for_site
 
 router = APIRouter(tags=["mine"], dependencies=[Depends(reader)])
 
@@ -67,13 +67,14 @@ def read_actuators(services: Svc) -> Page:
 
 @router.get("/limits")
 def read_limits(
+    services: Svc,
     substance: Annotated[str | None, Query(description="a quantity, or a substance's name")] = None,
     regime: Annotated[str | None, Query()] = None,
 ) -> Page:
-    """The limit tables with their sources, with the keys of `bocamina limits --json`: `substance` is the identifier."""
+    """The limits with their sources and signatures, and the mine's own (regime `site`); keys of `limits --json`."""
     rows = [
-        {**asdict(limit), "substance": limit.quantity, "name": limit.substance}
-        for limit in all_limits()
+        {**asdict(limit), "substance": limit.quantity, "name": limit.substance, "confirmed": limit.confirmed}
+        for limit in all_limits_for_site(services.site)
         if (substance is None or substance in {limit.quantity, limit.substance})
         and (regime is None or regime == limit.regime)
     ]

@@ -162,7 +162,7 @@ const SEVERITY = { exceeded: 0, indeterminate: 1, compliant: 2 };
 // Limits in the order in which they matter, and how many of them stand open: two of the regimes that drive alarms,
 // and whatever is exceeded.
 function ranked(sensor) {
-  const driving = new Set(model.site?.alarm_regimes ?? []);
+  const driving = new Set([...(model.site?.alarm_regimes ?? []), "site"]); // the mine's own limits always do
   const all = [...(sensor.limits ?? [])].sort((a, b) =>
     (SEVERITY[a.verdict] ?? 3) - (SEVERITY[b.verdict] ?? 3) || (b.fraction ?? 0) - (a.fraction ?? 0));
   const first = all.filter((limit) => driving.has(limit.regime)).slice(0, 2);
@@ -202,7 +202,8 @@ function limitRow(limit, name, stale) {
   const words = [
     stale && limit.verdict !== "exceeded" ? null : word("verdict", limit.verdict), // an old "below" says nothing of now
     range && limit.value != null && `${t.best} ${number(limit.value, name)}, ${range}`,
-    limit.confidence === "M" && t.unconfirmed,
+    limit.confirmed_by ? t.signed(limit.confirmed_by, limit.confirmed_on) : limit.confidence === "M" && t.unconfirmed,
+    limit.reason === "resolution" && t.unresolved,
     limit.coverage != null && t.validData(Math.round(limit.coverage * 100)),
     !stale && limit.time_to_limit_s > 0 && limit.verdict !== "exceeded" ? t.timeLeft(duration(limit.time_to_limit_s)) : null,
   ].filter(Boolean).join(" · ");

@@ -1,6 +1,7 @@
 """`bocamina check` says whether a site file is right."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def check(
         if as_json:
             print(json.dumps({"ok": False, "problems": error.problems, "remarks": []}, ensure_ascii=False))
         raise
-    found = remarks(loaded)
+    found = remarks(loaded, datetime.now(UTC).date())
     if as_json:
         result = {"ok": True, "site": loaded.site.id, "sha256": site_hash(site), "problems": [], "remarks": found}
         print(json.dumps(result, ensure_ascii=False))

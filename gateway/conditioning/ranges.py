@@ -1,6 +1,7 @@
 """What is known of each configured sensor before its first sample: range, warm-up, and which rules of health apply."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 from gateway.domain.quantities import QUANTITIES, TOXIC
@@ -16,6 +17,7 @@ NEVER_NEGATIVE: Final = GASES | DUST
 """A value clearly below zero is a fault of the cell. Air that turns back is no fault."""
 RANGED: Final = GASES | DUST | AIR | {"pressure_diff"}
 """The end of the range means "at least this". Humidity of 100 % and a fan that runs (1 of 1) are plain values."""
+_DAYS_OF_A_YEAR: Final = 365.25
 CAN_STICK: Final = frozenset(name for name in GASES | AIR if QUANTITIES[name].rest is not None)
 """Quantities with a rest value (limits reference 6.5); never temperature, humidity, pressure, battery, signal, fan."""
 
@@ -44,6 +46,19 @@ def resolve_resolution(sensor: SensorConfig) -> float:
         return sensor.resolution
     info = QUANTITIES.get(sensor.quantity)
     return info.resolution if info else 0.0
+
+
+def resolve_noise(sensor: SensorConfig, on: date | None) -> float:
+    """Noise and drift since the last calibration [canonical unit]: what the channel cannot tell apart (reference 6.7).
+
+    The larger of one LSB and the site's `noise`, and `drift_per_year` from the calibration's date to `on`; no drift
+    without a date of calibration, or with None.
+    """
+    calibrated = sensor.calibration.date if sensor.calibration is not None else None
+    drift = 0.0
+    if on is not None and calibrated is not None and sensor.drift_per_year:
+        drift = sensor.drift_per_year * max(0, (on - date.fromisoformat(calibrated)).days) / _DAYS_OF_A_YEAR
+    return max(resolve_resolution(sensor), sensor.noise or 0.0) + drift
 
 
 def _source(site: Site, sensor: SensorConfig) -> Source | None:

@@ -28,7 +28,13 @@ class Figures(NamedTuple):
 
 
 class LimitFigure(NamedTuple):
-    """One limit's figure for one sensor (interfaces, MQTT `exposure/{sensor}` and `exposure --json`)."""
+    """One limit's figure for one sensor (interfaces, MQTT `exposure/{sensor}` and `exposure --json`).
+
+    reason: why a verdict is indeterminate: `resolution` (the limit is less than three times the channel's noise and
+    drift), `range` (the truth may lie on either side), `coverage` (too little valid data), `uncertain` (an uncertain
+    value is inside), `frequency` (short exposures: how long, how often; also where that alone exceeds); else None.
+    confirmed_by, confirmed_on: who signed the limit, and the day (ISO 8601).
+    """
 
     regime: str
     kind: str
@@ -45,3 +51,6 @@ class LimitFigure(NamedTuple):
     time_to_limit_s: float | None
     source: str
     confidence: str
+    reason: str | None = None
+    confirmed_by: str | None = None
+    confirmed_on: str | None = None

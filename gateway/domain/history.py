@@ -37,10 +37,13 @@ class Reading(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A limit's verdict for a sensor became another one. Figures in the quantity's canonical unit, None = unknown."""
+    """A limit's verdict for a sensor, or a person, became another one.
+
+    Figures in the quantity's canonical unit, None = unknown. A person's has neither sensor nor zone.
+    """
 
     time_us: int
-    sensor: str
+    sensor: str | None
     zone: str | None
     quantity: str | None
     regime: str
@@ -52,6 +55,18 @@ class Verdict(NamedTuple):
     high: float | None
     coverage: float | None
     verdict: str
+    person: str | None = None
+
+
+class PersonFigures(NamedTuple):
+    """A person's exposure as it was at a whole minute.
+
+    document: as recorded: `inside shift shift_over late limits`, the limits like a sensor's with their quantity.
+    """
+
+    time_us: int
+    person: str
+    document: dict[str, Any]
 
 
 class AlarmChange(NamedTuple):
@@ -124,7 +139,22 @@ class History(Protocol):
         limit: int = 1000,
         cursor: str | None = None,
     ) -> Page[Verdict]:
-        """Changes of verdict in the order of record."""
+        """Changes of verdict in the order of record, of places and of persons; with `sensors` of these alone."""
+        ...
+
+    def person_exposures(
+        self,
+        person: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Verdict]:
+        """Changes of verdict of one person in the order of record."""
+        ...
+
+    def person_now(self, person: str) -> PersonFigures | None:
+        """The newest figures of a person on record, None where there are none."""
         ...
 
     def alarms(

@@ -1,97 +1,40 @@
-"""A limit as data: what a rule book says, with its source.
+"""The limit tables of the package: what each rule book says of each quantity.
 
-The tables are package data under `limit_tables/`: one CSV file a row set, `substances.csv` for who is who, and
-`regimes.toml` for which row sets make a regime of the interface. Values are held in the canonical unit of their
-quantity.
+The data are under `limit_tables/` (`limit_reader` says how they are laid out); the site's own signatures and stricter
+limits are added by `site_limits`. Values are held in the canonical unit of their quantity.
 """
 
-import csv
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.domain.errors import ConfigError
+from gateway.domain.limit import FormulaLimit, Limit, Substance
+from gateway.domain.limit_reader import Regime, read_regimes, read_substances
 from gateway.domain.names import expected_one_of
-from gateway.domain.quantities import QUANTITIES
+
+__all__ = [
+    "TABLES", "FormulaLimit", "Limit", "Substance", "all_limits", "formulas", "idlh", "limits_for",
+    "msha_legacy_dust_limit", "open_items", "regimes", "stricter_of", "substances",
+]  # fmt: skip
 
 TABLES: Final = Path(__file__).with_name("limit_tables")
-
-# (unit of the table, canonical unit) -> factor; gases stay in ppm v/v at any altitude (limits reference 4.7)
-_FACTORS: Final[Mapping[tuple[str, str], Decimal]] = {
-    ("% v/v", "%vol"): Decimal(1),
-    ("mg/m3", "ug/m3"): Decimal(1000),
-    ("ug/m3", "mg/m3"): Decimal("0.001"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """One row of the limit tables, value in the canonical unit of `quantity`.
-
-    regime: identifier of the interface (`peru` …). table: the row set it came from (`PE_DS024_ANEXO15` …).
-    kind: TWA STEL CEILING IDLH MIN MAX ACTION. averaging_minutes: 0 = instantaneous. confidence: V seen in its
-    source, M from memory and shown as unconfirmed. phase: quartz or cristobalite for silica, else None.
-    """
-
-    regime: str
-    table: str
-    quantity: str
-    substance: str
-    kind: str
-    averaging_minutes: int
-    value: float
-    unit: str
-    source: str
-    confidence: str
-    phase: str | None = None
-
-    @property
-    def confirmed(self) -> bool:
-        """Seen in its source; what is not is shown as unconfirmed until the site's HSE officer signs it."""
-        return self.confidence == "V"
-
-
-class Substance(NamedTuple):
-    """Who is who in the tables. molar_mass: [g/mol], None for mixtures. Source: limits reference 1.1."""
-
-    name: str
-    quantity: str
-    phase: str | None
-    formula: str
-    cas: str
-    molar_mass: float | None
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    with (TABLES / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @cache
 def substances() -> Mapping[str, Substance]:
     """Every substance of the tables by its English name."""
-    return MappingProxyType({
-        row["substance"]: Substance(
-            row["substance"], row["quantity"], row["phase"] or None, row["formula"], row["cas"],
-            float(row["molar_mass_g_mol"]) if row["molar_mass_g_mol"] else None,
-        )
-        for row in _rows("substances")
-    })  # fmt: skip
+    return read_substances(TABLES)
 
 
-def _limit(regime: str, table: str, row: dict[str, str]) -> Limit:
-    substance = substances()[row["substance"]]
-    unit = QUANTITIES[substance.quantity].unit
-    factor = Decimal(1) if row["unit"] == unit else _FACTORS[row["unit"], unit]
-    return Limit(
-        regime, table, substance.quantity, substance.name, row["kind"], int(row["averaging_minutes"]),
-        float(Decimal(row["value"]) * factor), unit, row["source"], row["confidence"], substance.phase,
-    )  # fmt: skip
+@cache
+def _regimes() -> Mapping[str, Regime]:
+    return read_regimes(TABLES)
 
 
 def _stricter(one: Limit, other: Limit) -> Limit:
@@ -103,57 +46,58 @@ def _stricter(one: Limit, other: Limit) -> Limit:
     return one if (one.value < other.value) == lower_is_stricter else other
 
 
-def _stricter_of(limits: Iterable[Limit]) -> list[Limit]:
+def stricter_of(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """One row of each quantity, phase, kind and averaging time, the strictest; every rung of an ACTION ladder."""
     kept: dict[object, Limit] = {}
     for limit in limits:
         # the rungs of an ACTION ladder share all but their value: each is a row of its own
         rung = limit.value if limit.kind == "ACTION" else None
         key = (limit.quantity, limit.phase, limit.kind, limit.averaging_minutes, rung)
         kept[key] = _stricter(kept[key], limit) if key in kept else limit
-    return list(kept.values())
+    return tuple(kept.values())
 
 
 @cache
-def _loaded() -> Mapping[str, tuple[Limit, ...]]:
-    """The limits of each regime, in the order of `regimes.toml` and of the tables."""
-    regimes = tomllib.loads((TABLES / "regimes.toml").read_text(encoding="utf-8"))
-    tables = {table: _rows(table) for entry in regimes.values() for table in entry["tables"]}
-    loaded = {}
-    for regime, entry in regimes.items():
-        limits = [_limit(regime, table, row) for table in entry["tables"] for row in tables[table]]
-        loaded[regime] = tuple(_stricter_of(limits) if entry.get("stricter_of") else limits)
-    return MappingProxyType(loaded)
+def _in_force(name: str, on: date | None) -> tuple[Limit, ...]:
+    regime = _regimes()[name]
+    limits = tuple(limit for limit in regime.limits if limit.in_force(on))
+    return stricter_of(limits) if regime.stricter_of else limits
 
 
 @cache
-def _by_quantity() -> Mapping[tuple[str, str], tuple[Limit, ...]]:
-    found: dict[tuple[str, str], tuple[Limit, ...]] = {}
-    for limit in all_limits():
-        key = (limit.regime, limit.quantity)
-        found[key] = (*found.get(key, ()), limit)
+def _by_quantity(regime: str, on: date | None) -> Mapping[str, tuple[Limit, ...]]:
+    found: dict[str, tuple[Limit, ...]] = {}
+    for limit in _in_force(regime, on):
+        found[limit.quantity] = (*found.get(limit.quantity, ()), limit)
     return MappingProxyType(found)
 
 
 def regimes() -> tuple[str, ...]:
-    """The regimes that there are, in the order of `regimes.toml`."""
-    return tuple(_loaded())
+    """The regimes that there are, in their order."""
+    return tuple(_regimes())
 
 
-def all_limits() -> tuple[Limit, ...]:
-    """Every limit of every regime."""
-    return tuple(limit for limits in _loaded().values() for limit in limits)
+def all_limits(on: date | None = None) -> tuple[Limit, ...]:
+    """Every limit of every regime. on: as it stood that day; None: of the newest edition."""
+    return tuple(limit for regime in regimes() for limit in _in_force(regime, on))
 
 
-def limits_for(quantity: str, regimes: Iterable[str]) -> tuple[Limit, ...]:
+def formulas() -> tuple[FormulaLimit, ...]:
+    """Limits that are no numbers: MSHA's silica before 30 CFR 60."""
+    return tuple(formula for regime in _regimes().values() for formula in regime.formulas)
+
+
+def limits_for(quantity: str, regimes: Iterable[str], on: date | None = None) -> tuple[Limit, ...]:
     """The limits of one quantity under the given regimes, in the order of `regimes`; empty where there is none.
 
-    Silica brings its rows for quartz and for cristobalite (`phase`). Raises ConfigError for an unknown regime.
+    Silica brings its rows for quartz and for cristobalite (`phase`). on: as they stood that day; None: of the newest
+    edition. Raises ConfigError for an unknown regime.
     """
     wanted = tuple(regimes)
     for regime in wanted:
-        if regime not in _loaded():
-            raise ConfigError(f"regime: {regime!r} is no regime; {expected_one_of(regime, _loaded())}")
-    return tuple(limit for regime in wanted for limit in _by_quantity().get((regime, quantity), ()))
+        if regime not in _regimes():
+            raise ConfigError(f"regime: {regime!r} is no regime; {expected_one_of(regime, _regimes())}")
+    return tuple(limit for regime in wanted for limit in _by_quantity(regime, on).get(quantity, ()))
 
 
 def idlh(quantity: str) -> Limit | None:
@@ -171,9 +115,8 @@ def open_items() -> tuple[Mapping[str, str], ...]:
 def msha_legacy_dust_limit(quartz_percent: float) -> float:
     """MSHA's limit of respirable dust before 30 CFR 60 [mg/m³], 10 / (quartz + 2).
 
-    quartz_percent: share of quartz in the respirable sample [%], 0 to 100. It is a formula, so the regime
-    `msha_legacy` has no row for it. Source: limits reference 1.3 (S34). Raises ValueError outside 0 to 100.
+    quartz_percent: share of quartz in the respirable sample [%], 0 to 100. Source: limits reference 1.3 (S34). Raises
+    ValueError outside 0 to 100.
     """
-    if not 0.0 <= quartz_percent <= 100.0:
-        raise ValueError(f"quartz_percent is {quartz_percent}, expected 0 to 100")
-    return 10.0 / (quartz_percent + 2.0)
+    (quartz,) = (one for one in formulas() if one.regime == "msha_legacy" and one.phase == "quartz")
+    return quartz.at(quartz_percent)

@@ -12,7 +12,9 @@ from gateway.domain.quality import ABSURD_ABOVE
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-Regime = Literal["peru", "acgih", "niosh", "osha", "msha", "msha_legacy", "eu"]
+Regime = str
+"""A name of `limits.regimes()`: data files say which there are, so `bocamina/site_checks.py` checks it."""
+LimitKind = Literal["TWA", "STEL", "CEILING", "IDLH", "MIN", "MAX", "ACTION"]
 ZoneKind = Literal[
     "portal", "gallery", "crosscut", "face", "stope", "raise", "shaft", "refuge", "muster", "workshop", "surface",
     "compressor", "magazine", "fan_station", "amalgam_room", "lamp_room",
@@ -100,7 +102,11 @@ class Calibration(_Frozen):
 
 
 class SensorConfig(_Frozen):
-    """`[[sensors]]`: one measured quantity at one place."""
+    """`[[sensors]]`: one measured quantity at one place.
+
+    resolution: one step of the last digit. noise: peak to peak in still air. drift_per_year: since the calibration's
+    date. All in the canonical unit; from the data sheet.
+    """
 
     id: Id
     zone: Id
@@ -113,6 +119,8 @@ class SensorConfig(_Frozen):
     max_age_s: Seconds | None = None
     warm_up_s: Annotated[float, Field(ge=0, le=DAY_S)] | None = None
     resolution: Annotated[float, Field(gt=0)] | None = None
+    noise: Annotated[float, Field(ge=0)] | None = None
+    drift_per_year: Annotated[float, Field(ge=0)] | None = None
     calibration: Calibration | None = None
     setpoints: dict[str, float] = {}
     delays: dict[str, float] = {}
@@ -166,6 +174,24 @@ class Person(_Frozen):
     notify: tuple[str, ...] = ()
 
 
+class SiteLimit(_Frozen):
+    """`[[limits]]`: a limit that a person signs, see `gateway/domain/site_limits.py`.
+
+    confirmed_by: an id of `[[people]]`, or the name of somebody else. confirmed_on: YYYY-MM-DD. regime: the one whose
+    row is confirmed; without it a row of the alarm regimes, or a stricter limit of the mine's own.
+    """
+
+    quantity: str
+    kind: LimitKind
+    averaging_minutes: Annotated[int, Field(ge=0, le=1440)] | None = None
+    value: Annotated[float, Field(gt=0, le=ABSURD_ABOVE)]
+    unit: str | None = None
+    phase: Literal["quartz", "cristobalite"] | None = None
+    confirmed_by: Annotated[str, Field(min_length=1, max_length=80)]
+    confirmed_on: str
+    regime: Regime | None = None
+
+
 class Influx(_Frozen):
     """`[influx]`: the central store, optional. `token_file` holds the token."""
 
@@ -189,4 +215,5 @@ class Site(_Frozen):
     shifts: tuple[Shift, ...] = ()
     blasts: tuple[Blast, ...] = ()
     people: tuple[Person, ...] = ()
+    limits: tuple[SiteLimit, ...] = ()
     words: dict[str, str] = {}

@@ -2,12 +2,15 @@
 
 import csv
 import dataclasses
+import shutil
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from gateway.domain.errors import ConfigError
+from gateway.domain.limit_reader import read_regimes
 from gateway.domain.limits import (
     TABLES,
     all_limits,
@@ -37,9 +40,11 @@ def test_every_row_of_every_file_belongs_to_a_regime() -> None:
 
 @pytest.mark.parametrize("path", sorted(TABLES.glob("[A-Z]*.csv")), ids=lambda path: path.stem)
 def test_a_file_is_well_formed(path: Path) -> None:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     assert rows
+    assert any(line.startswith("# version = ") for line in lines)
+    assert any(line.startswith("# edition = ") for line in lines)
     for row in rows:
         assert row["substance"] in substances()
         assert row["kind"] in KINDS
@@ -134,6 +139,70 @@ def test_the_old_silica_limit_of_msha_is_a_formula() -> None:
     assert msha_legacy_dust_limit(20.0) * 0.20 == pytest.approx(0.0909, abs=5e-5)
     with pytest.raises(ValueError, match="expected 0 to 100"):
         msha_legacy_dust_limit(float("nan"))
+
+
+def test_every_row_has_source_edition_version_and_nobodys_signature() -> None:
+    for limit in all_limits():
+        assert limit.source
+        assert limit.edition
+        assert limit.version
+        assert not limit.signed
+
+
+def test_only_the_methane_rows_of_msha_are_exceeded_by_being_reached() -> None:
+    tables = {"MSHA_CH4_CAT_VI", "MSHA_CH4_MACHINE"}
+    assert all((limit.comparison == "reaches") == (limit.table in tables) for limit in all_limits())
+
+
+def test_a_row_is_in_force_from_its_first_to_its_last_day() -> None:
+    """Elemental carbon binds underground mining in the EU from 21 February 2026 (limits reference 1.3, S40)."""
+    assert limits_for("dpm_ec", ["eu"], date(2026, 2, 20)) == ()
+    (limit,) = limits_for("dpm_ec", ["eu"], date(2026, 2, 21))
+    assert limits_for("dpm_ec", ["eu"]) == (limit,)
+    old = dataclasses.replace(limit, effective_to=date(2030, 1, 1))
+    assert [old.in_force(day) for day in (date(2030, 1, 1), date(2030, 1, 2), None)] == [True, False, False]
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TABLES, tmp_path / "tables"))
+
+
+def test_a_new_regime_is_a_new_file(tables: Path) -> None:
+    (tables / "regimes" / "chile.toml").write_text('order = 8\ntables = ["CL_DS594"]\n')
+    (tables / "CL_DS594.csv").write_text(
+        '# version = "1"\n# edition = "DS 594"\n'
+        "substance,kind,averaging_minutes,value,unit,source,confidence\n"
+        "Methane,CEILING,0,7500,ppm,an example,M\n"
+    )
+    found = read_regimes(tables)
+    assert tuple(found) == (*regimes(), "chile")
+    (limit,) = found["chile"].limits
+    assert (limit.regime, limit.table, limit.quantity, limit.value, limit.unit) == (
+        "chile", "CL_DS594", "ch4", 0.75, "%vol",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("Gold,TWA,480,1,ppm,x,M", "'Gold' is missing or not known"),
+        ("Methane,TWO,480,1,ppm,x,M", "'TWO', expected one of TWA, STEL, CEILING, IDLH, MIN, MAX, ACTION"),
+        ("Methane,TWA,8 h,1,ppm,x,M", "'8 h' is no number"),
+        ("Methane,TWA,480,-1,ppm,x,M", "'-1', expected 0 or more"),
+        ("Methane,TWA,480,1,mg/m3,x,M", "unit 'mg/m3', expected one of %vol, % v/v, ppm"),
+        ("Methane,TWA,480,1,ppm,,M", "'source' is missing or not known"),
+        ("Methane,TWA,480,1,ppm,x,X", "'X', expected one of V, M"),
+    ],
+)
+def test_a_wrong_row_is_one_sentence_with_file_and_line(tables: Path, row: str, sentence: str) -> None:
+    (tables / "regimes" / "chile.toml").write_text('order = 8\ntables = ["CL"]\n')
+    (tables / "CL.csv").write_text(
+        '# version = "1"\n# edition = "e"\nsubstance,kind,averaging_minutes,value,unit,source,confidence\n' + row + "\n"
+    )
+    with pytest.raises(ConfigError, match=r"^CL\.csv line 4: ") as caught:
+        read_regimes(tables)
+    assert str(caught.value) == f"CL.csv line 4: {sentence}"
 
 
 def test_the_tables_cannot_be_changed() -> None:
