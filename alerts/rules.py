@@ -1,5 +1,6 @@
 """When does one sensor raise or clear: its rungs and its own health, judged sample by sample and second by second.
 
+A rising toxic gas is judged where the lagging cell will be as well: that only raises, only High and above (4.4).
 Good raises and clears. Uncertain raises (in warm-up only what is still there afterwards) and never clears. Bad, late
 and silent clear nothing and stop no running on-delay; a clear is only ever caused by a good sample.
 Sources: limits reference 4.4, 6.2, 6.3, 6.5. The E8 of a place never alarms (4.1).
@@ -7,6 +8,7 @@ Sources: limits reference 4.4, 6.2, 6.3, 6.5. The E8 of a place never alarms (4.
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from alerts.ladder import COVERED_S, HOLD_US, LADDER, OVER_FROM, Rung, health_rungs, silence_s
@@ -15,7 +17,9 @@ from alerts.watch import Watch
 from gateway.domain.figures import Figures
 from gateway.domain.moment import SECOND_US, Moment
 from gateway.domain.quality import Quality, Reason
+from gateway.domain.quantities import QUANTITIES, TOXIC
 from gateway.domain.site import SensorConfig
+from gateway.exposure.predictor import Trend
 
 _GOOD: Final = int(Quality.GOOD)
 _PERSISTENCE: Final = LADDER["persistence"]
@@ -41,10 +45,12 @@ class SensorRules:
         self.findings: list[Reached] = []
         rungs = tuple(rungs)
         protects = sensor.protection != "indicative" and any(rung.priority >= Priority.HIGH for rung in rungs)
-        self._watches = [Watch(rung) for rung in (*rungs, *health_rungs(sensor, protects=protects))]
+        ahead = _predicted(sensor, rungs)
+        self._watches = [Watch(rung) for rung in (*rungs, *ahead, *health_rungs(sensor, protects=protects))]
         self._sampled = [watch for watch in self._watches if watch.rung.sampled]
         self._averaged = [watch for watch in self._watches if watch.rung.averaged]
         self._reasons = [watch for watch in self._watches if watch.rung.statistic == "reason"]
+        self._predicted = [watch for watch in self._watches if watch.rung.statistic == "predicted"]
         self._silence = [watch for watch in self._watches if watch.rung.statistic in ("silence", "unwatched")]
         (self._spike,) = (watch for watch in self._watches if watch.rung.statistic == "spike")
         self._by_condition: dict[str, list[Watch]] = {}
@@ -58,6 +64,8 @@ class SensorRules:
         self._need: int = _PERSISTENCE["samples" if short else "samples_slow"]
         self._lost_us = round(silence_s(sensor) * SECOND_US)
         self._gap_us = round(LADDER["silence"]["periods"] * sensor.period_s * SECOND_US)
+        t90_s = sensor.t90_s or (QUANTITIES[sensor.quantity].t90_s if ahead else 0.0)
+        self._trend = Trend(t90_s, self._gap_us) if ahead else None
         self._valid_us: int | None = None  # newest sample with a usable value, on engine time
         self._watch_us: int | None = None  # the same, but not in warm-up
         self._good_us: int | None = None
@@ -72,6 +80,8 @@ class SensorRules:
         if quality == _GOOD and self._low < value < self._high and not self._busy:
             self._valid_us = self._watch_us = self._good_us = moment.now_us
             self._last_good, self._warming = True, False
+            if self._trend is not None:
+                self._trend.add(moment.now_us, value)
             return  # calm: nothing is near and nothing is pending
         if quality == Quality.LATE:
             return  # history only
@@ -163,6 +173,8 @@ class SensorRules:
             if not self._warming or self._watch_us is None:
                 self._watch_us = now_us
             self._judge_sample(now_us, value, over=over, good=good)
+            if self._trend is not None:
+                self._judge_ahead(self._trend, now_us, value, over=over, good=good)
             if not self._warming:
                 self._judge_means(now_us, figures, good=good)
         elif reason == Reason.FAULT:  # it says itself that it is gone
@@ -177,12 +189,26 @@ class SensorRules:
     def _judge_sample(self, now_us: int, value: float, *, over: bool, good: bool) -> None:
         for watch in self._sampled:
             if watch.crosses(value) or (over and watch.rung.enters_over_range):
-                watch.crossing_sample(
-                    now_us, value, over=over, warming=self._warming, hold_us=HOLD_US, need=self._need
-                )
+                watch.crossing_sample(now_us, value, over=over, warming=self._warming, hold_us=HOLD_US, need=self._need)
             elif good and watch.busy and watch.good_sample_below(now_us, value, HOLD_US, self._need):
                 self._spike.x = watch.x
                 self._spike.held.trip()
+
+    def _judge_ahead(self, trend: Trend, now_us: int, value: float, *, over: bool, good: bool) -> None:
+        """Where a rising gas will be once the cell has followed: raises, never clears (limits reference 4.4).
+
+        A channel flagged SPIKE, over range or in warm-up has no trend. A prediction that fails is no spike.
+        """
+        if self._spike.held.beyond or over or self._warming:
+            trend.forget()
+        elif good:
+            trend.add(now_us, value)
+        ahead = trend.predict(now_us, value) if good and value >= self._high else None
+        for watch in self._predicted:
+            if ahead is not None and watch.crosses(ahead):
+                watch.crossing_sample(now_us, ahead, over=False, warming=False, hold_us=HOLD_US, need=self._need)
+            elif good and watch.busy:
+                watch.good_sample_below(now_us, value, HOLD_US, self._need)
 
     def _judge_means(self, now_us: int, figures: Figures, *, good: bool) -> None:
         for watch in self._averaged:
@@ -246,6 +272,7 @@ class SensorRules:
             "valid_us": self._valid_us, "watch_us": self._watch_us, "good_us": self._good_us,
             "last_good": self._last_good, "warming": self._warming, "neighbour_low": self._neighbour_low,
             "reference": None if math.isnan(self._reference) else self._reference,
+            "trend": self._trend.dump() if self._trend else None,
             "watches": {watch.rung.key: watch.dump() for watch in self._watches if watch.busy},
             "top": {condition: watch.rung.key for condition, watch in self._top.items() if watch},
         }  # fmt: skip
@@ -256,6 +283,8 @@ class SensorRules:
         self._last_good, self._warming = state["last_good"], state["warming"]
         self._neighbour_low = state["neighbour_low"]
         self._reference = math.nan if state["reference"] is None else state["reference"]
+        if self._trend is not None and state.get("trend"):
+            self._trend.load(state["trend"])
         self._hang()
         by_key = {watch.rung.key: watch for watch in self._watches}
         for key, held in state["watches"].items():
@@ -265,6 +294,20 @@ class SensorRules:
             if condition in self._top:
                 self._top[condition] = by_key.get(key)
         self._busy = any(watch.busy for watch in self._watches)
+
+
+def _predicted(sensor: SensorConfig, rungs: Iterable[Rung]) -> tuple[Rung, ...]:
+    """A twin of each rung High and above that single samples of a toxic gas reach, for the T90 predictor (4.4)."""
+    if sensor.quantity not in TOXIC:
+        return ()
+    return tuple(
+        replace(
+            rung, key=f"{rung.key}.ahead", statistic="predicted", enters_over_range=False,
+            source=f"{rung.source}; predicted for the cell's T90 (limits reference 4.4)",
+        )
+        for rung in rungs
+        if rung.sampled and rung.rising and rung.priority >= Priority.HIGH and math.isfinite(rung.limit)
+    )  # fmt: skip
 
 
 def _mean_of(figures: Figures, statistic: str) -> tuple[float, float]:

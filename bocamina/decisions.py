@@ -8,11 +8,11 @@ from gateway.domain.events import Request
 
 
 class VerdictChange(NamedTuple):
-    """A limit's verdict for a sensor became another one."""
+    """A limit's verdict for a sensor, or for a person (then without a sensor), became another one."""
 
     utc_us: int
-    sensor: str
-    zone: str
+    sensor: str | None
+    zone: str | None
     quantity: str
     regime: str
     kind: str
@@ -23,6 +23,7 @@ class VerdictChange(NamedTuple):
     high: float | None
     coverage: float
     verdict: str
+    person: str | None = None
 
 
 @dataclass(slots=True)
@@ -30,16 +31,18 @@ class Decisions:
     """One step's outcome.
 
     commands go out first, before any disk. rows (tuples after `gateway.stores.packing.Outcome`), transitions, verdicts,
-    requests and notices are journaled with the events. documents (topic below the site's root → payload, None =
-    remove), replies, messages and acks follow the commit. acks: (node, boot, seq) up to which everything is durable
-    once this step is. dirty: sensors whose `reading` and `exposure` documents changed; urgent: those whose verdict or
-    quality did. settled: the protocols looked, so their documents may have changed (`Engine.changed_documents`).
+    persons (the figures of one person each), requests and notices are journaled with the events. documents (topic below
+    the site's root → payload, None = remove), replies, messages and acks follow the commit. acks: (node, boot, seq) up
+    to which everything is durable once this step is. dirty: sensors whose `reading` and `exposure` documents changed;
+    urgent: those whose verdict or quality did. settled: the protocols looked, so their documents may have changed
+    (`Engine.changed_documents`).
     """
 
     commands: list[Command] = field(default_factory=list)
     rows: list[tuple[int, int, int, int, int, float, float, int]] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     verdicts: list[VerdictChange] = field(default_factory=list)
+    persons: list[dict[str, Any]] = field(default_factory=list)
     replies: list[tuple[Reply, Request]] = field(default_factory=list)
     documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: list[Any] = field(default_factory=list)

@@ -53,24 +53,27 @@ def reading_document(sensor: SensorConfig, latest: Latest) -> dict[str, Any]:
 
 def exposure_document(sensor: SensorConfig, latest: Latest, figures: Iterable[LimitFigure]) -> dict[str, Any]:
     """`exposure/{sensor}`: the reading with its limits."""
-    return reading_document(sensor, latest) | {
-        "limits": [
-            {
-                "regime": figure.regime,
-                "kind": figure.kind,
-                "method": figure.method,
-                "averaging_minutes": figure.averaging_minutes,
-                "value": number(figure.value),
-                "low": number(figure.low),
-                "high": number(figure.high),
-                "limit": figure.limit,
-                "fraction": number(figure.fraction),
-                "coverage": figure.coverage,
-                "verdict": figure.verdict,
-                "time_to_limit_s": number(figure.time_to_limit_s),
-                "source": figure.source,
-                "confidence": figure.confidence,
-            }
-            for figure in figures
-        ]
+    return reading_document(sensor, latest) | {"limits": [limit_document(figure) for figure in figures]}
+
+
+def limit_document(figure: LimitFigure) -> dict[str, Any]:
+    """One limit with its figure, as `exposure/{sensor}` and `GET exposures` list it."""
+    return {
+        "regime": figure.regime,
+        "kind": figure.kind,
+        "method": figure.method,
+        "averaging_minutes": figure.averaging_minutes,
+        "value": number(figure.value),
+        "low": number(figure.low),
+        "high": number(figure.high),
+        "limit": figure.limit,
+        "fraction": number(figure.fraction),
+        "coverage": figure.coverage,
+        "verdict": figure.verdict,
+        "time_to_limit_s": number(figure.time_to_limit_s),
+        "source": figure.source,
+        "confidence": figure.confidence,
+        "reason": figure.reason,
+        "confirmed_by": figure.confirmed_by,
+        "confirmed_on": figure.confirmed_on,
     }

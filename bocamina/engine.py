@@ -8,17 +8,20 @@ import logging
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from alerts.desk import AlarmDesk
 from alerts.model import Priority, Reply
 from bocamina.decisions import Decisions, VerdictChange
 from bocamina.documents import Latest, exposure_document, reading_document
+from bocamina.person_watch import PersonWatch
 from bocamina.response import Response
 from bocamina.shifts import ShiftCalendar
 from gateway.conditioning.channel import Conditioner
 from gateway.conditioning.intake import Intake
-from gateway.conditioning.ranges import resolve_full_scale, resolve_resolution, resolve_warm_up
+from gateway.conditioning.ranges import resolve_full_scale, resolve_noise, resolve_warm_up
 from gateway.domain.errors import Refused
 from gateway.domain.events import (
     ActuatorState,
@@ -37,11 +40,12 @@ from gateway.domain.events import (
     Tick,
 )
 from gateway.domain.figures import Figures, LimitFigure
-from gateway.domain.limits import Limit, limits_for
+from gateway.domain.limits import Limit
 from gateway.domain.moment import NO_TIME, SECOND_US, Moment
 from gateway.domain.quality import Quality, Reason
 from gateway.domain.quantities import DUST
 from gateway.domain.site import Site
+from gateway.domain.site_limits import limits_for_site
 from gateway.drivers.table import DRIVERS
 from gateway.exposure import readiness
 from gateway.exposure.streaming import Line, Streaming, hold_s_for
@@ -55,6 +59,7 @@ MOST_ROUNDS: Final = 8
 """Findings of the protocols may change alarms, which the protocols look at again; it ends long before this."""
 CLOCK_STEP_US: Final = 300 * SECOND_US
 """The wall clock moved by more than this against engine time between two ticks: it was set [D]."""
+DAY_US: Final = 86_400 * SECOND_US
 LIVE_MINUTES: Final = frozenset({0, 1, 5, 10, 15, 480, 600})
 """Averaging times that the streaming core keeps a window for."""
 
@@ -69,24 +74,27 @@ class Engine:
         warm_up = resolve_warm_up(site, {name: spec.warm_up_s for name, spec in DRIVERS.items()})
         self._conditioner = Conditioner(site, full_scale, warm_up)
         self._intake = Intake()
+        limits_of = partial(limits_for_site, site)
         self._limits: list[tuple[Limit, ...]] = [
-            tuple(x for x in limits_for(s.quantity, site.site.regimes) if x.averaging_minutes in LIVE_MINUTES)
+            tuple(x for x in limits_of(s.quantity, site.site.regimes) if x.averaging_minutes in LIVE_MINUTES)
             for s in sensors
         ]
         lines = [
             Line(
                 hold_s_for(s.period_s, s.max_age_s, dust=s.quantity in DUST),
                 math.nan if full is None else full,
-                resolve_resolution(s),
+                resolve_noise(s, None),
             )
             for s, full in zip(sensors, full_scale, strict=True)
         ]
         self.exposure = Streaming(lines, shift_hours=site.site.shift_hours, rolling_8h=False)
-        self.desk = AlarmDesk(site, limits_for, full_scale)
-        self.response = Response(site, self.desk, self.exposure.figures)
+        self.desk = AlarmDesk(site, limits_of, full_scale)
+        self.people = PersonWatch(site, self.exposure, self.desk, lambda z: self.response.blast.fired(z) is not None)
+        self.response = Response(site, self.desk, self.exposure.figures, self.people.presence)
         self._shifts = ShiftCalendar(site)
         self._shift = ""
         self._skew: int | None = None
+        self._day: int | None = None
         self._latest = [Latest()] * len(sensors)
         self._verdicts: list[dict[tuple[str, str, int, float], str]] = [{} for _ in sensors]
         self._replies: OrderedDict[str, Reply] = OrderedDict()
@@ -149,7 +157,7 @@ class Engine:
             if overtaken and delivery == Delivery.LIVE:
                 delivery = int(Delivery.BACKLOG)
         condition, feed, figures_of = self._conditioner.condition, self.exposure.feed, self.exposure.figures
-        judge, latest = self.desk.sample, self._latest
+        judge, latest, people = self.desk.sample, self._latest, self.people.persons
         for sample in pack.samples:
             i = sample.sensor
             if (boot is None or seq is None) and not self._intake.accept_sample(i, sample.source_us, sample.value):
@@ -164,6 +172,8 @@ class Engine:
             latest[i] = Latest(time_us, value, quality, reason)
             out.dirty.add(i)
             feed(i, now.now_us, value, quality, reason)
+            if i in people.watched:
+                people.reading(now.now_us, i)
             judge(now, i, value, quality, reason, figures_of(i, now.now_us))
 
     def _note_boot(self, now: Moment, pack: Pack, boot: int) -> None:
@@ -179,6 +189,7 @@ class Engine:
 
     def _tick(self, now: Moment, _tick: Tick, out: Decisions) -> None:
         self._follow_shift(now, out)
+        self._follow_drift(now)
         self.exposure.advance(now.now_us)
         for i in self._conditioner.tick(now):
             self._latest[i] = Latest(self._latest[i].time_us)
@@ -189,6 +200,7 @@ class Engine:
         for i, limits in enumerate(self._limits):
             if limits:
                 self._judge_limits(now, i, limits, out)
+        self.people.tick(now, out)
 
     def _follow_shift(self, now: Moment, out: Decisions) -> None:
         """Begin the sums of a shift when it begins. A clock that was set begins none: the sums go on (lessons I30)."""
@@ -197,7 +209,19 @@ class Engine:
             out.notices.append({"what": "clock_step", "by_us": skew - self._skew})
         elif shift.key != self._shift:
             self.exposure.start_shift(now.now_us, shift.began_us - skew)
+            self.people.start_shift(now, shift.key, shift.began_us - skew, out)
         self._shift, self._skew = shift.key, skew
+
+    def _follow_drift(self, now: Moment) -> None:
+        """Every day a channel drifts further from its calibration and resolves less (limits reference 6.7)."""
+        day = now.utc_us // DAY_US
+        if day == self._day:
+            return
+        self._day = day
+        for i, sensor in enumerate(self.site.sensors):
+            if sensor.drift_per_year:
+                on = datetime.fromtimestamp(day * 86_400, UTC).date()
+                self.exposure.set_resolution(i, resolve_noise(sensor, on))
 
     def _judge_limits(self, now: Moment, i: int, limits: Sequence[Limit], out: Decisions) -> None:
         known = self._verdicts[i]
@@ -372,6 +396,7 @@ class Engine:
             "sensors": [sensor.id for sensor in self.site.sensors],
             "desk": self.desk.dump(),
             "response": self.response.dump(),
+            "people": self.people.dump(),
             "shift": self._shift,
             "skew": self._skew,
             "boots": [[*key, boot] for key, boot in self._boots.items()],
@@ -393,6 +418,9 @@ class Engine:
         self._shift, self._skew = state["shift"], state["skew"]
         former = {ident: i for i, ident in enumerate(state["sensors"])}
         self.exposure.load_small(_moved_sums(state["exposure"], [former.get(s.id) for s in self.site.sensors]))
+        if "people" in state:  # not in snapshots of the first versions
+            here = {ident: i for i, ident in enumerate(s.id for s in self.site.sensors)}
+            self.people.load(state["people"], lambda then: here.get(state["sensors"][then]))
         for i, sensor in enumerate(self.site.sensors):
             if sensor.id in former:
                 self._latest[i] = Latest(*state["latest"][former[sensor.id]])

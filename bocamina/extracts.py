@@ -61,7 +61,7 @@ EXTRACTS: Final = {
     ),
     "exposures": Extract(
         {"time": _T, "sensor": _S, "zone": _S, "quantity": _S, "regime": _S, "kind": _S, "method": _S, "limit": _N,
-         "value": _N, "low": _N, "high": _N, "coverage": _N, "verdict": _S},
+         "value": _N, "low": _N, "high": _N, "coverage": _N, "verdict": _S, "person": _S},
         lambda history, sensors, *span: history.exposures(sensors, *span), _verdict, by_sensor=True,
     ),
     "alarms": Extract(

@@ -34,9 +34,12 @@ COUNT_FRESH_US: Final = 300 * SECOND_US
 class Response:
     """Everything after the alarm desk; `settle` runs it."""
 
-    def __init__(self, site: Site, desk: AlarmDesk, figures: Callable[[int, int], Figures]) -> None:
-        """figures(i, now_us): the live figures of sensor i."""
-        self._site, self._desk, self._figures = site, desk, figures
+    def __init__(
+        self, site: Site, desk: AlarmDesk, figures: Callable[[int, int], Figures],
+        follow: Callable[[Moment, Presence], None] = lambda _moment, _event: None,
+    ) -> None:  # fmt: skip
+        """figures(i, now_us): the live figures of sensor i. follow: who else wants to know where a tag is."""
+        self._site, self._desk, self._figures, self._follow = site, desk, figures, follow
         self.graph = MineGraph(site)
         self.occupancy = Occupancy(site)
         self.portable = PortableReadings(site)
@@ -55,6 +58,7 @@ class Response:
         """A tag was read. A retained word that someone is outside is no news of now."""
         if event.retained and event.zone is None:
             return
+        self._follow(moment, event)
         self.occupancy.presence(moment, event.person, event.zone)
 
     def count(self, moment: Moment, event: HeadCount, role: str | None = None) -> None:

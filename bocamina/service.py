@@ -277,6 +277,7 @@ class GatewayService:
         records = [Record(Kind.COMMAND, moment, command._asdict()) for command in decisions.commands]
         records += [Record(Kind.TRANSITION, moment, t.document | _record_of(t)) for t in decisions.transitions]
         records += [Record(Kind.VERDICT, moment, change._asdict()) for change in decisions.verdicts]
+        records += [Record(Kind.PERSON, moment, figures) for figures in decisions.persons]
         records += [Record(Kind.REQUEST, moment, request) for request in decisions.requests]
         records += [Record(Kind.NOTICE, moment, notice) for notice in decisions.notices]
         if snapshot and not self._diverged:

@@ -15,7 +15,7 @@ ZONE_CHARS: Final = 12
 SYMBOL_CHARS: Final = 5
 """Chemical symbols are shorter; a longer identifier of a quantity means nothing in a message."""
 DUST: Final = frozenset(("pm1", "pm2_5", "pm4", "pm10", "dust_respirable", "dust_inhalable", "silica_respirable"))
-LIKE_LEVEL: Final = frozenset(("level", "stel", "ceiling", "excursion", "mixture", "twa", "dose"))
+LIKE_LEVEL: Final = frozenset(("level", "stel", "ceiling", "excursion", "mixture"))
 UNITS: Final = {"%vol": "%", "ug/m3": " ug/m3", "mg/m3": " mg/m3", "m/s": " m/s"}
 
 
@@ -40,7 +40,7 @@ class Writer:
     def alarm(self, alarm: Alarm, code: str, inside: Inside, lang: str) -> str:
         """The message of an alarm, at most 160 septets of GSM-7. code: what a person answers `OK` with."""
         sensor = self._sensors.get(alarm.sensor or "")
-        quantity = sensor.quantity if sensor else ""
+        quantity = sensor.quantity if sensor else str(alarm.extra.get("quantity", ""))  # a person's has no sensor
         unit = alarm.unit or unit_of(quantity) or ""
         condition = "level" if alarm.condition in LIKE_LEVEL else alarm.condition
         kind = "dust" if quantity in DUST else quantity

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +22,11 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "instant": "instantáneo", "excursion": "pico", "head": "{samples} muestras, {covered} con datos válidos, "
         "{gap} sin datos", "figures": "media {mean}, E8 {e8}, media del turno {mean_shift}, peor 15 min {stel_max}, "
         "pico {peak} {unit}", "mixture": "Mezclas (Em = Σ C/L; excede por encima de 1)", "none": "sin límites",
+        "frequency": "por encima de {above} {unit} (media de 1 min): {episodes} veces, la más larga {longest} min, la "
+        "pausa más corta {closest} min", "too_long": "DEMASIADO LARGA", "too_often": "DEMASIADAS VECES",
+        "too_close": "DEMASIADO SEGUIDAS",
+        "dose": "dosis {dose} % del límite; nivel de acción {action} {unit}: {verdict}",
+        "stop_work": "PARALIZAR EL TRABAJO: polvo respirable por encima del límite (DS 024-2016-EM Art. 111)",
         "note": "Un resultado sin «EXCEDIDO» no autoriza el ingreso a ninguna labor.",
     },
     "en": {
@@ -33,6 +38,10 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "head": "{samples} samples, {covered} with valid data, {gap} without",
         "figures": "mean {mean}, E8 {e8}, shift mean {mean_shift}, worst 15 min {stel_max}, peak {peak} {unit}",
         "mixture": "Mixtures (Em = Σ C/L; exceeded above 1)", "none": "no limits",
+        "frequency": "above {above} {unit} (1-min mean): {episodes} times, the longest {longest} min, the shortest "
+        "pause {closest} min", "too_long": "TOO LONG", "too_often": "TOO OFTEN", "too_close": "TOO CLOSE TOGETHER",
+        "dose": "dose {dose} % of the limit; action level {action} {unit}: {verdict}",
+        "stop_work": "STOP WORK: respirable dust above the limit (DS 024-2016-EM Art. 111)",
         "note": "A result that is not EXCEEDED is no permission to enter any working.",
     },
 }  # fmt: skip
@@ -47,6 +56,8 @@ def exposure(
     max_hold: Annotated[float, typer.Option(help="Longest time [s] that one row stands for.")] = 60.0,
     full_scale: Annotated[list[str] | None, typer.Option(help="S=V: full scale in the canonical unit.")] = None,
     group: Annotated[list[str] | None, typer.Option(help="S1,S2,…: a mixture to judge together.")] = None,
+    quartz: Annotated[float | None, typer.Option(help="Laboratory: quartz in the respirable dust [%].")] = None,
+    cristobalite: Annotated[float | None, typer.Option(help="Laboratory: cristobalite in that dust [%].")] = None,
     temperature: Annotated[float, typer.Option(help="Of the measured air [degC].")] = 25.0,
     pressure: Annotated[float | None, typer.Option(help="Of the measured air [hPa]; 1013.25 without this.")] = None,
     altitude: Annotated[float | None, typer.Option(help="[m], in place of a pressure (West's model).")] = None,
@@ -64,9 +75,11 @@ def exposure(
         raise ConfigError(f"--max-hold {max_hold:g}: expected more than 0 and at most 86400 s")
     air = molar_volume_l(temperature, standard_or_given_pressure_hpa(pressure, altitude))
     scales = dict(_full_scale(text) for text in full_scale or ())
+    shares = {"quartz": quartz, "cristobalite": cristobalite}
     question = Question(
         regimes=_regimes([*(regime or ()), *(more or ())]), shift_hours=shift_hours, week_hours=week_hours,
         full_scales=scales, groups=tuple(_group(text) for text in group or ()),
+        phases={phase: share for phase, share in shares.items() if share is not None},
     )  # fmt: skip
     warm_up()  # a record that may be shown to an inspector is not judged by kernels that were not checked
     document = evaluate(_read(file, max_hold, air, scales), question)
@@ -146,6 +159,9 @@ def _print(document: Mapping[str, Any], words: Mapping[str, str]) -> None:
                 words[row["verdict"]], source,
             )  # fmt: skip
         console.print(table)
+        for row in one["limits"]:
+            for line in _remarks(row, one["unit"], words):
+                console.print(f"  {row['regime']} {row['kind']}: {line}")
         console.print()
     if document["mixture"]:
         console.print(words["mixture"])
@@ -153,6 +169,24 @@ def _print(document: Mapping[str, Any], words: Mapping[str, str]) -> None:
             verdict = words["exceeded"] if row["exceeded"] else "≤ 1"
             console.print(f"  {row['regime']} {row['group']} {row['kind']}: {row['index']:.4g}  {verdict}")
     console.print(words["note"])
+
+
+def _remarks(row: Mapping[str, Any], unit: str, words: Mapping[str, str]) -> Iterator[str]:
+    """What a row says beside its figures: short exposures, dose and action level, the order to stop work."""
+    if "recommendation" in row:
+        yield words[row["recommendation"]]
+    if (found := row.get("frequency")) and found["episodes"]:
+        text = words["frequency"].format(
+            above=_number(found["above"], words), unit=unit, episodes=found["episodes"],
+            longest=_number(found["longest_min"], words), closest=_number(found["closest_min"], words),
+        )  # fmt: skip
+        broken = "".join(f"; {words[violation]}" for violation in found["violations"])
+        yield f"{text}{broken} ({found['source']})"
+    if "dose_percent" in row and row["method"] == "e8":
+        yield words["dose"].format(
+            dose=_number(row["dose_percent"], words), action=_number(row["action_level"], words), unit=unit,
+            verdict=words[row["action_verdict"]],
+        )  # fmt: skip
 
 
 def _number(value: float | None, words: Mapping[str, str]) -> str:

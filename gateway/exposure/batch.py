@@ -2,35 +2,28 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.domain.errors import ConfigError
 from gateway.domain.figures import LimitFigure
-from gateway.domain.limits import Limit, limits_for
+from gateway.domain.limits import Limit, formulas, limits_for
 from gateway.domain.quantities import QUANTITIES
 from gateway.exposure import batch_kernels
-from gateway.exposure.extended_shift import reduction_factor
-from gateway.exposure.layout import ABSURD, DOUBT, OVER
+from gateway.exposure.batch_rows import Air, Hours, divisor_s, rows_of, tidy
+from gateway.exposure.dose import additive_index
 from gateway.exposure.mixtures import GROUPS, NEVER
 from gateway.exposure.record import Series, pieces
-from gateway.exposure.verdicts import (
-    SAME,
-    Channel,
-    Instant,
-    Window,
-    judge_bounds,
-    judge_instant,
-    judge_window,
-    method_of,
-)  # fmt: skip
+from gateway.exposure.silica import silica_fraction
+from gateway.exposure.verdicts import SAME, Channel
 
 _HOUR_US: Final = 3_600_000_000
 _STEL_US: Final = 900_000_000
-_NEVER_SCALED: Final = frozenset(["ch4", "o2", "h2"])
+_DUST: Final = "dust_respirable"
+_SILICA: Final = "silica_respirable"
+_PHASES_GROUP: Final = "pneumoconiosis_dusts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,8 @@ class Question:
 
     regimes: identifiers, in the order of the answer. shift_hours: None = the span of the record. week_hours: for
     Brief & Scala's weekly factor. full_scales, gap_levels (95th percentile of the last 7 shifts): [canonical unit]
-    by substance. groups: forced mixtures.
+    by substance. groups: forced mixtures. phases: the laboratory's share of quartz and of cristobalite in the
+    respirable dust [%]; without them no silica is given.
     """
 
     regimes: tuple[str, ...]
@@ -48,32 +42,7 @@ class Question:
     full_scales: Mapping[str, float] = field(default_factory=dict)
     gap_levels: Mapping[str, float] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
-
-
-class _Air(NamedTuple):
-    """One substance over the window of the record: `edges` (n+1) and n stretches, with what follows from them."""
-
-    edges: npt.NDArray[np.int64]
-    levels: npt.NDArray[np.float64]
-    flags: npt.NDArray[np.int64]
-    total: float
-    covered_s: float
-    window_s: float
-    shift_s: float
-    channel: Channel
-    samples: npt.NDArray[np.float64]
-    rows: int
-    percentile: float
-
-    def has(self, flag: int) -> bool:
-        return bool(np.any(self.flags & flag))
-
-    def rolling(self, window_us: int) -> list[float]:
-        """Largest low, estimate and high of the mean over `window_us`, and the coverage there; see the kernel."""
-        out = np.empty(4)
-        full_scale = math.nan if self.channel.full_scale is None else self.channel.full_scale
-        batch_kernels.rolling(self.edges, self.levels, self.flags, window_us, self.percentile, full_scale, out)
-        return [float(number) for number in out]
+    phases: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate(record: Mapping[str, Series], question: Question) -> dict[str, Any]:
@@ -92,13 +61,35 @@ def evaluate(record: Mapping[str, Series], question: Question) -> dict[str, Any]
     for quantity in (*question.full_scales, *(name for group in question.groups for name in group)):
         if quantity not in airs:
             raise ConfigError(f"{quantity}: the record has no such substance, it has {', '.join(airs)}")
-    return {
-        "substances": {quantity: _substance(quantity, air, question) for quantity, air in airs.items()},
-        "mixture": _mixtures(airs, question),
-    }
+    substances = {quantity: _substance(quantity, air, question) for quantity, air in airs.items()}
+    mixture = _mixtures(airs, question)
+    if question.phases:
+        if _DUST not in record or _SILICA in record:
+            raise ConfigError(f"a share of {', '.join(question.phases)}: expected {_DUST} in the record, no {_SILICA}")
+        of_phase = {
+            phase: _scaled(record[_DUST], silica_fraction(percent, phase), opens, shift_us, question, airs[_DUST])
+            for phase, percent in question.phases.items()
+        }
+        both = math.fsum(silica_fraction(percent, phase) for phase, percent in question.phases.items())
+        if both > 1.0:
+            names = ", ".join(question.phases)
+            raise ConfigError(f"shares of {names}: {100 * both:g} % together, expected at most 100")
+        air = _scaled(record[_DUST], both, opens, shift_us, question, airs[_DUST])
+        substances[_SILICA] = _substance(_SILICA, air, question, of_phase)
+        mixture += _phases_index(of_phase, question)
+    return {"substances": substances, "mixture": mixture}
 
 
-def _air(series: Series, opens: int, closes: int, shift_us: int, quantity: str, question: Question) -> _Air:
+def _scaled(dust: Series, fraction: float, opens: int, shift_us: int, question: Question, air: Air) -> Air:
+    """Respirable dust × the laboratory's fraction, full scale and gap level with it."""
+    scales = {_SILICA: question.full_scales[_DUST] * fraction} if _DUST in question.full_scales else {}
+    gaps = {_SILICA: question.gap_levels[_DUST] * fraction} if _DUST in question.gap_levels else {}
+    series = dust._replace(levels=dust.levels * fraction)
+    closes = opens + round(air.window_s * 1e6)
+    return _air(series, opens, closes, shift_us, _SILICA, replace(question, full_scales=scales, gap_levels=gaps))
+
+
+def _air(series: Series, opens: int, closes: int, shift_us: int, quantity: str, question: Question) -> Air:
     ends, levels, flags = zip(*pieces(series, opens, closes), strict=True)
     edges = np.array([opens, *ends], np.int64)
     level_array, lengths = np.array(levels), np.diff(edges) * 1e-6
@@ -106,7 +97,7 @@ def _air(series: Series, opens: int, closes: int, shift_us: int, quantity: str, 
     seen = series.levels[~np.isnan(series.levels)]
     candidates = [question.gap_levels[quantity]] if quantity in question.gap_levels else []
     candidates += [float(seen[-1])] if seen.size else []
-    return _Air(
+    return Air(
         edges, level_array, np.array(flags, np.int64),
         math.fsum((level_array[valid] * lengths[valid]).tolist()), math.fsum(lengths[valid].tolist()),
         (closes - opens) * 1e-6, shift_us * 1e-6,
@@ -115,62 +106,69 @@ def _air(series: Series, opens: int, closes: int, shift_us: int, quantity: str, 
     )  # fmt: skip
 
 
-def _substance(quantity: str, air: _Air, question: Question) -> dict[str, Any]:
+def _substance(
+    quantity: str, air: Air, question: Question, of_phase: Mapping[str, Air] | None = None
+) -> dict[str, Any]:
+    """One substance. of_phase: the air of each phase, for rows that are of one; rows of other phases are left out."""
+    hours = Hours(question.shift_hours, question.week_hours)
+    limits = [*limits_for(quantity, question.regimes), *_formula_limits(quantity, question)]
     return {
         "unit": QUANTITIES[quantity].unit,
         "samples": air.rows,
-        "covered_s": _tidy(air.covered_s),
-        "gap_s": _tidy(max(0.0, air.window_s - air.covered_s)),
-        "mean": _tidy(air.total / air.covered_s) if air.covered_s else None,
-        "e8": _tidy(air.total / 28_800.0),
-        "mean_shift": _tidy(air.total / air.shift_s),
-        "rolling_8h_max": _tidy(air.rolling(8 * _HOUR_US)[0]),
-        "stel_max": _tidy(air.rolling(_STEL_US)[0]),
-        "peak": _tidy(float(air.samples.max())) if air.samples.size else None,
+        "covered_s": tidy(air.covered_s),
+        "gap_s": tidy(max(0.0, air.window_s - air.covered_s)),
+        "mean": tidy(air.total / air.covered_s) if air.covered_s else None,
+        "e8": tidy(air.total / 28_800.0),
+        "mean_shift": tidy(air.total / air.shift_s),
+        "rolling_8h_max": tidy(air.rolling(8 * _HOUR_US)[0]),
+        "stel_max": tidy(air.rolling(_STEL_US)[0]),
+        "peak": tidy(float(air.samples.max())) if air.samples.size else None,
         "limits": [
-            _limit_document(limit, figure)
-            for limit in limits_for(quantity, question.regimes)
-            for figure in _judge(limit, air, question)
+            _limit_document(*row)
+            for limit in limits
+            if of_phase is None or limit.phase in of_phase
+            for row in rows_of(limit, limits, air if of_phase is None else of_phase[limit.phase or ""], hours)
         ],
     }
 
 
-def _judge(limit: Limit, air: _Air, question: Question) -> list[LimitFigure]:
-    method = method_of(limit)
-    if method == "rolling":
-        return [_judge_rolling(limit, air)]
-    if method in {"instant", "excursion"}:
-        lowest, highest = (float(air.samples.min()), float(air.samples.max())) if air.samples.size else (None, None)
-        coverage = min(1.0, air.covered_s / air.window_s)
-        seen = Instant(lowest, highest, coverage, air.has(OVER), air.has(DOUBT), air.has(ABSURD))
-        return [judge_instant(limit, method, seen, air.channel)]
-    hours = min(max(air.shift_s / 3600.0, 8.0), 10.0) if method == "niosh_10h" else 8.0
-    window = Window(
-        air.total, air.covered_s, air.window_s, hours * 3600.0, air.has(OVER), air.has(DOUBT), air.has(ABSURD)
-    )
-    rows = [judge_window(limit, method, window, air.channel)]
-    given = question.shift_hours
-    scalable = method == "e8" and limit.kind == "TWA" and limit.quantity not in _NEVER_SCALED
-    if scalable and given is not None and given != 8.0:
-        bound = limit.value * reduction_factor(given, question.week_hours)
-        mean = window._replace(divisor_s=air.shift_s)
-        rows.append(judge_window(limit, "brief_scala", mean, air.channel, bound=bound))
-    return rows
+def _formula_limits(quantity: str, question: Question) -> list[Limit]:
+    """Limits of MSHA before 30 CFR 60, numbers once the laboratory gave a share."""
+    found = []
+    for one in formulas():
+        share = question.phases.get(one.phase or "")
+        if one.regime in question.regimes and one.measured == quantity and share is not None:
+            source = f"{one.text} with Q = {share:g} %; {one.source}"
+            found.append(
+                Limit(
+                    one.regime, "MSHA_LEGACY_FORMULA", quantity, one.substance, one.kind, one.averaging_minutes,
+                    one.at(share), one.unit, source, one.confidence, phase=one.phase, edition=one.edition,
+                )
+            )  # fmt: skip
+    return found
 
 
-def _judge_rolling(limit: Limit, air: _Air) -> LimitFigure:
-    """The worst windows of the record: the low, estimate and high are each the largest of all windows."""
-    low, value, high, coverage = air.rolling(limit.averaging_minutes * 60_000_000)
-    low = max(0.0, low)
-    if air.has(ABSURD) and air.channel.full_scale is not None:
-        low = max(low, air.channel.full_scale)
-    return judge_bounds(
-        limit, "rolling", None if math.isnan(value) else max(low, value), low,
-        None if math.isnan(high) else max(0.0, high), coverage, doubtful=air.has(DOUBT), channel=air.channel,
-    )  # fmt: skip
+def _phases_index(of_phase: Mapping[str, Air], question: Question) -> list[dict[str, Any]]:
+    """Quartz with cristobalite: Em over the phases that the laboratory found, for regimes that limit each."""
+    found = []
+    for regime in question.regimes:
+        bounds = {
+            limit.phase: limit
+            for limit in limits_for(_SILICA, [regime])
+            if limit.kind == "TWA" and limit.phase in of_phase
+        }
+        if len(bounds) > 1:
+            index, exceeded = additive_index(
+                (of_phase[phase or ""].total / divisor_s(limit, of_phase[phase or ""]), limit.value)
+                for phase, limit in bounds.items()
+            )
+            found.append(
+                {"regime": regime, "group": _PHASES_GROUP, "kind": "TWA", "index": tidy(index), "exceeded": exceeded}
+            )
+    return found
 
 
-def _mixtures(airs: Mapping[str, _Air], question: Question) -> list[dict[str, Any]]:
+def _mixtures(airs: Mapping[str, Air], question: Question) -> list[dict[str, Any]]:
     for group in question.groups:
         if wrong := NEVER.intersection(group):
             raise ConfigError(f"--group: {', '.join(sorted(wrong))} belongs in no mixture index (limits reference 4.6)")
@@ -185,7 +183,7 @@ def _mixtures(airs: Mapping[str, _Air], question: Question) -> list[dict[str, An
                     index = _index(airs, bounds, kind)
                     exceeded = index > 1.0 and not math.isclose(index, 1.0, rel_tol=SAME)
                     found.append(
-                        {"regime": regime, "group": name, "kind": kind, "index": _tidy(index), "exceeded": exceeded}
+                        {"regime": regime, "group": name, "kind": kind, "index": tidy(index), "exceeded": exceeded}
                     )
     return found
 
@@ -200,14 +198,13 @@ def _bound(quantity: str, regime: str, kind: str) -> Limit | None:
     return min(rows, key=lambda limit: limit.value, default=None)
 
 
-def _index(airs: Mapping[str, _Air], bounds: Mapping[str, Limit], kind: str) -> float:
+def _index(airs: Mapping[str, Air], bounds: Mapping[str, Limit], kind: str) -> float:
     """Σ C/L with gaps as 0; for STEL the worst single window of all substances together."""
     if kind == "TWA":
         total = 0.0
         for quantity, limit in bounds.items():
             air = airs[quantity]
-            hours = min(max(air.shift_s / 3600.0, 8.0), 10.0) if method_of(limit) == "niosh_10h" else 8.0
-            total += max(0.0, air.total) / (hours * 3600.0) / limit.value
+            total += max(0.0, air.total) / divisor_s(limit, air) / limit.value
         return total
     members = [airs[quantity] for quantity in bounds]
     edges = np.unique(np.concatenate([air.edges for air in members]))
@@ -220,17 +217,13 @@ def _index(airs: Mapping[str, _Air], bounds: Mapping[str, Limit], kind: str) -> 
     return max(0.0, float(out[0]))
 
 
-def _limit_document(limit: Limit, figure: LimitFigure) -> dict[str, Any]:
+def _limit_document(limit: Limit, figure: LimitFigure, more: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {
-        name: _tidy(value) if isinstance(value, float) else value
+        name: tidy(value) if isinstance(value, float) else value
         for name, value in figure._asdict().items()
         if name != "time_to_limit_s"
     }
     document["table"] = limit.table
     if limit.phase:
         document["phase"] = limit.phase
-    return document
-
-
-def _tidy(number: float) -> float | None:
-    return float(f"{number:.12g}") if math.isfinite(number) else None
+    return document | {name: tidy(value) if isinstance(value, float) else value for name, value in more.items()}

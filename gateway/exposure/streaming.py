@@ -13,6 +13,8 @@ from gateway.domain.limits import Limit
 from gateway.domain.moment import NO_TIME, SECOND_US
 from gateway.domain.quality import Quality, Reason
 from gateway.exposure import kernels, layout
+from gateway.exposure.place_air import Present
+from gateway.exposure.sums import LIMB, LIMB_MASK
 from gateway.exposure.verdicts import Channel, Instant, Window, judge_instant, judge_window, method_of
 
 _LONGEST_HOLD_US = 24 * 3_600 * SECOND_US
@@ -118,6 +120,17 @@ class Streaming:
         """The 95th percentile of the last 7 shifts at sensor i's place, for the best estimate (reference 4.9)."""
         self._gap_levels[i] = level
 
+    def set_resolution(self, i: int, resolution: float) -> None:
+        """Noise and drift of sensor i as they are by now [canonical unit]; drift grows until the next calibration."""
+        lines = list(self.lines)
+        lines[i] = lines[i]._replace(resolution=resolution)
+        self.lines = tuple(lines)
+
+    def present(self, i: int) -> Present:
+        """Sensor i's level as it stands since its newest sample."""
+        level, last_valid = float(self._floats[i, layout.LEVEL]), float(self._floats[i, layout.LAST_VALID])
+        return Present(level, int(self._ints[i, layout.FLAGS]), int(self._ints[i, layout.HOLD_UNTIL]), last_valid)
+
     def figures(self, i: int, now_us: int) -> Figures:
         """The live figures of sensor i as of now, also when nothing came."""
         kernels.figures(self._ints, self._floats, i, now_us)
@@ -190,6 +203,9 @@ class Streaming:
         """
         s = self._ints
         sums = s[:, layout.SUMS : layout.SUMS + layout.N_SUMS] - s[:, layout.AT_SHIFT : layout.AT_SHIFT + layout.N_SUMS]
+        for low, high in ((2, 1), (1, 0)):  # carried: equal sums are written alike
+            sums[:, high] += sums[:, low] >> LIMB
+            sums[:, low] &= LIMB_MASK
         return {
             "version": 1,
             "head_us": s[:, layout.HEAD].tolist(),

@@ -34,7 +34,14 @@ def add(s: Ints, at: int, level: float, length: int) -> None:
 
 @kernel
 def seconds_of(high: int, middle: int, low: int) -> float:
-    """An exact sum, or the difference of two limb by limb, as a float [unit·s]."""
+    """An exact sum, or the difference of two limb by limb, as a float [unit·s].
+
+    Carried first: the same sum is the same float, whatever way its limbs came about.
+    """
+    middle += low >> LIMB
+    high += middle >> LIMB
+    low &= LIMB_MASK
+    middle &= LIMB_MASK
     return (high * 256.0 + middle * 3.814697265625e-06 + low * 5.684341886080802e-14) * 1e-6
 
 

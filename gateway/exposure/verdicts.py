@@ -68,14 +68,14 @@ def method_of(limit: Limit) -> str:
     return "excursion" if limit.kind == "MAX" else "rolling"
 
 
-def is_reached_by_equal(limit: Limit) -> bool:
-    """MSHA's methane rows say "reaches" (≥), all others "exceeds" (>) (limits reference 0.2 and 2.1)."""
-    return limit.table.startswith("MSHA_CH4")
-
-
 def is_resolved(limit: Limit, resolution: float) -> bool:
     """Whether a channel of this resolution can judge the limit (limits reference 6.7)."""
-    return limit.value >= RESOLVES * resolution
+    return limit.value >= RESOLVES * resolution * (1.0 - SAME)
+
+
+def always_alarms(limit: Limit) -> bool:
+    """Peru's limits, IDLH and signed limits alarm also where a channel cannot resolve them (limits reference 6.7)."""
+    return limit.regime == "peru" or limit.kind == "IDLH" or limit.signed
 
 
 def judge_window(
@@ -87,7 +87,7 @@ def judge_window(
     `low` at least full scale as long as it is inside.
     """
     gap_s = window.window_s - window.covered_s
-    if gap_s < MICROSECOND:
+    if gap_s < 0.5 * MICROSECOND:
         gap_s = 0.0
     divisor = window.divisor_s
     low = max(0.0, window.total / divisor)
@@ -103,8 +103,13 @@ def judge_window(
     return judge_bounds(limit, method, value, low, high, coverage, bound=bound, doubtful=window.doubt, channel=channel)
 
 
-def judge_instant(limit: Limit, method: str, seen: Instant, channel: Channel) -> LimitFigure:
-    """Levels against a limit without averaging; MIN looks at the lowest, everything else at the highest level."""
+def judge_instant(
+    limit: Limit, method: str, seen: Instant, channel: Channel, *, bound: float | None = None
+) -> LimitFigure:
+    """Levels against a limit without averaging; MIN looks at the lowest, everything else at the highest level.
+
+    bound: as for `judge_window`.
+    """
     complete = seen.coverage >= 1.0 - SAME and not seen.absurd
     value = seen.lowest if limit.kind == "MIN" else seen.highest
     if limit.kind == "MIN":
@@ -118,11 +123,16 @@ def judge_instant(limit: Limit, method: str, seen: Instant, channel: Channel) ->
         high = None if seen.over or seen.absurd or high is None else max(high, low)
     if value is None:
         value = channel.gap_level
-    return judge_bounds(limit, method, value, low, high, seen.coverage, doubtful=seen.doubt, channel=channel)
+    return judge_bounds(
+        limit, method, value, low, high, seen.coverage, bound=bound, doubtful=seen.doubt, channel=channel
+    )
 
 
-def _is_above(value: float, bound: float) -> bool:
-    return value > bound and not math.isclose(value, bound, rel_tol=SAME)
+def _is_beyond(limit: Limit, more: float, less: float) -> bool:
+    """Whether `more` is above `less`, or at it where the rule says "reaches" (limits reference 0.2)."""
+    if math.isclose(more, less, rel_tol=SAME):
+        return limit.comparison == "reaches"
+    return more > less
 
 
 def judge_bounds(
@@ -132,26 +142,26 @@ def judge_bounds(
     """The verdict on bounds that are already computed; the truth lies in [low, high]."""
     bound = limit.value if bound is None else bound
     if limit.kind == "MIN":
-        exceeded = high is not None and _is_above(bound, high)
-        within = not _is_above(bound, low)
-    elif is_reached_by_equal(limit):
-        exceeded = not _is_above(bound, low)
-        within = high is not None and _is_above(bound, high)
+        exceeded = high is not None and _is_beyond(limit, bound, high)
+        within = not _is_beyond(limit, bound, low)
     else:
-        exceeded = _is_above(low, bound)
-        within = high is not None and not _is_above(high, bound)
-    verdict = "indeterminate"
-    if exceeded:
+        exceeded = _is_beyond(limit, low, bound)
+        within = high is not None and not _is_beyond(limit, high, bound)
+    verdict, reason = "compliant", None
+    if not is_resolved(limit, channel.resolution) and not (exceeded and always_alarms(limit)):
+        verdict, reason = "indeterminate", "resolution"
+    elif exceeded:
         verdict = "exceeded"
-    elif within and coverage >= ENOUGH_COVERAGE and not doubtful:
-        verdict = "compliant"
-    if not is_resolved(limit, channel.resolution) and not (
-        verdict == "exceeded" and (limit.regime == "peru" or limit.kind == "IDLH")
-    ):
-        verdict = "indeterminate"
+    elif not within:
+        verdict, reason = "indeterminate", "range"
+    elif coverage < ENOUGH_COVERAGE:
+        verdict, reason = "indeterminate", "coverage"
+    elif doubtful:
+        verdict, reason = "indeterminate", "uncertain"
     return LimitFigure(
         regime=limit.regime, kind=limit.kind, method=method, averaging_minutes=limit.averaging_minutes, limit=bound,
         base_limit=limit.value, value=value, low=low, high=high, coverage=coverage,
         fraction=value / bound if value is not None and bound > 0.0 else None, verdict=verdict, time_to_limit_s=None,
-        source=limit.source, confidence=limit.confidence,
+        source=limit.cited, confidence=limit.confidence, reason=reason, confirmed_by=limit.confirmed_by,
+        confirmed_on=limit.confirmed_on.isoformat() if limit.confirmed_on else None,
     )  # fmt: skip

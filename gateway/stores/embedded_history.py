@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.domain.errors import ConfigError
-from gateway.domain.history import AlarmChange, AuditRecord, CommandRecord, Page, Reading, Verdict
-from gateway.domain.moment import NO_TIME
+from gateway.domain.history import AlarmChange, AuditRecord, CommandRecord, Page, PersonFigures, Reading, Verdict
+from gateway.domain.moment import NO_TIME, SECOND_US
 from gateway.domain.quality import Quality, Reason
 from gateway.stores.journal import BEGINNING_US, END_US, Journal, SensorRecord
 from gateway.stores.packing import unpack_outcomes
@@ -20,6 +20,9 @@ from gateway.stores.rows import Kind, StoredRow
 Item = TypeVar("Item")
 Key = tuple[int, int, int]
 Readings = npt.NDArray[Any]
+
+LOOK_BACK_US: Final = tuple(minutes * 60 * SECOND_US for minutes in (2, 30, 480, 10_080, 131_040))
+"""How far before the newest row a person is looked for, shorter first: minutes, a shift, a week, a quarter."""
 
 AUDITED: Final = (Kind.TRANSITION, Kind.COMMAND, Kind.REQUEST, Kind.NOTICE)
 
@@ -80,8 +83,41 @@ class EmbeddedHistory:
         limit: int = 1000,
         cursor: str | None = None,
     ) -> Page[Verdict]:
-        """Changes of verdict in the order of record."""
+        """Changes of verdict in the order of record, of places and of persons; with `sensors` of these alone."""
         return self._documents([Kind.VERDICT], start_us, end_us, limit, cursor, _verdict, _of(sensors))
+
+    def person_exposures(
+        self,
+        person: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Verdict]:
+        """Changes of verdict of one person in the order of record."""
+        return self._documents(
+            [Kind.VERDICT], start_us, end_us, limit, cursor, _verdict,
+            lambda document: document.get("person") == person,
+        )  # fmt: skip
+
+    def person_now(self, person: str) -> PersonFigures | None:
+        """The newest figures of a person on record, at most a quarter of a year before the newest row."""
+        if not self._path.exists():
+            return None
+        with Journal.reader(self._path) as journal:
+            last, before_us = journal.last(), END_US
+            newest_us = BEGINNING_US if last is None else last.utc_us
+            for back_us in LOOK_BACK_US:
+                start_us = max(BEGINNING_US, newest_us - back_us)
+                newest = None
+                for row in _rows(journal, Kind.PERSON, start_us, before_us):
+                    document = row.document()
+                    if document.get("person") == person:
+                        newest = PersonFigures(row.utc_us, person, document)
+                if newest is not None:
+                    return newest
+                before_us = start_us
+        return None
 
     def alarms(
         self,
@@ -135,6 +171,13 @@ class EmbeddedHistory:
                     items.append(present(row, document))
                     last_n = row.n
         return Page(items, None)
+
+
+def _rows(journal: Journal, kind: Kind, start_us: int, end_us: int) -> Iterator[StoredRow]:
+    more: int | None = 0
+    while more is not None:
+        rows, more = journal.read(more, [kind], 1000, start_us, end_us)
+        yield from rows
 
 
 class _Catalog:
@@ -243,10 +286,10 @@ def _number(value: Any) -> float | None:
 
 def _verdict(row: StoredRow, document: dict[str, Any]) -> Verdict:
     return Verdict(
-        row.utc_us, document["sensor"], document.get("zone"), document.get("quantity"), document["regime"],
+        row.utc_us, document.get("sensor"), document.get("zone"), document.get("quantity"), document["regime"],
         document["kind"], document["method"], _number(document.get("limit")), _number(document.get("value")),
         _number(document.get("low")), _number(document.get("high")), _number(document.get("coverage")),
-        document["verdict"],
+        document["verdict"], document.get("person"),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ class Kind(IntEnum):
     """What a row holds. The number is stored; never renumber.
 
     STEPS: what the engine consumed and what became of it, packed. SITE: the sensors of a site file by index, so that
-    history outlives edits of the file. All others hold one document each.
+    history outlives edits of the file. PERSON: the exposure of one tagged person. All but STEPS hold one document each.
     """
 
     STEPS = 0
@@ -26,6 +26,7 @@ class Kind(IntEnum):
     REJECTED = 6
     NOTICE = 7
     SITE = 8
+    PERSON = 9
 
     @property
     def word(self) -> str:

@@ -1,10 +1,12 @@
 """One sensor, figures given by hand."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import msgpack
 
 from alerts.ladder import rungs_for
 from alerts.model import Priority
@@ -298,3 +300,101 @@ def test_calm_air_finds_nothing_and_touches_nothing():
     co.hears(3.0)
     assert co.rules.findings == []
     assert co.rules.dump()["watches"] == before["watches"] == {}
+
+
+def until_evacuate(sensor, level_at, seconds=300):
+    """When the level alarm evacuates [s], with one good sample a second; None if never."""
+    for t in range(seconds):
+        if sensor.at(t).hears(level_at(t)).get("level") == "evacuate":
+            return t
+    return None
+
+
+def without_prediction(sensor):
+    sensor.rules._predicted.clear()
+    return sensor
+
+
+def test_a_rising_gas_is_heard_before_the_cell_has_followed():
+    """T90 30 s, 2 ppm/s: the cell is 26 ppm behind, so 200 ppm are there 13 s before it shows them (4.4)."""
+    co = Sensor(t90_s=30.0)
+    early = until_evacuate(co, lambda t: 2.0 * t)
+    assert early == 92  # ĉ = 200 at 87 s, held for 5 s
+    assert "predicted" in co.rules.top("level").source
+    assert next(found.x for found in co.rules.findings if found.rung and "predicted" in found.rung.source) >= 200
+    assert until_evacuate(without_prediction(Sensor(t90_s=30.0)), lambda t: 2.0 * t) == 105
+
+
+def test_a_prediction_alone_ends_by_good_air_and_the_off_delay_only():
+    co = Sensor(t90_s=30.0)
+    for t in range(93):
+        co.at(t).hears(2.0 * t)
+    assert co.top()["level"] == "evacuate"
+    for t in range(93, 400):
+        assert "level" in co.at(t).hears(195.0)  # it rises no more, and is not back beyond the deadband
+    for t in range(400, 460):
+        assert co.at(t).hears(0.0)["level"] == "evacuate"
+    assert co.at(461).hears(0.0).get("level") != "evacuate"
+    assert co.rules.top("spike") is None
+
+
+def test_a_prediction_that_fails_is_no_spike_and_no_alarm():
+    co = Sensor(t90_s=30.0)
+    for t in range(90):
+        co.at(t).hears(2.0 * t)
+    for t in range(90, 200):
+        co.at(t).hears(178.0 if t < 95 else 10.0)
+    assert co.top() == {}
+    assert co.rules.top("spike") is None
+
+
+def test_an_electrical_step_predicts_nothing():
+    for height in (300.0, 900.0):
+        co = Sensor(t90_s=30.0)
+        for t in range(40):
+            co.at(t).hears(0.0)
+        for t in range(40, 44):
+            co.at(t).hears(height)
+        for t in range(44, 60):
+            co.at(t).hears(0.0)
+        assert co.top() == {}
+        assert co.rules.top("spike") is not None
+        assert until_evacuate(co, lambda t: 2.0 * max(0, t - 60)) == 165, "flagged SPIKE: no prediction"
+
+
+def test_neither_noise_nor_oxygen_nor_methane_is_predicted():
+    rng = random.Random(1)
+    co = Sensor(t90_s=30.0)
+    assert until_evacuate(co, lambda t: 150.0 + rng.gauss(0.0, 5.0), 600) is None
+    for quantity in ("o2", "ch4", "air_velocity", "pm10"):
+        assert Sensor(quantity).rules._predicted == []
+    o2 = Sensor("o2")
+    for t in range(30):
+        o2.at(t).hears(20.9 + 0.05 * t)
+    assert o2.rules.top("oxygen_high") is None
+
+
+def test_below_high_nothing_is_predicted():
+    assert {watch.rung.priority for watch in Sensor().rules._predicted} <= {Priority.HIGH, Priority.EVACUATE}
+    for watch in Sensor("hcn").rules._predicted:
+        assert watch.rung.priority >= Priority.HIGH
+        assert watch.rung.statistic == "predicted"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([-6.0, -1.0, 0.0, 0.5, 2.0, 5.0])), max_size=12))
+def test_a_prediction_only_adds_alarms_and_survives_a_restart(story):
+    plain, ahead, restarted = without_prediction(Sensor()), Sensor(), Sensor()
+    level, t = 0.0, 0
+    for seconds, slope in story:
+        for _ in range(seconds):
+            level, t = min(900.0, max(0.0, level + slope)), t + 1
+            for sensor in (plain, ahead, restarted):
+                sensor.at(t).tick()
+                sensor.hears(level)
+            for condition in plain.top():
+                assert ahead.rules.top(condition).priority >= plain.rules.top(condition).priority
+            assert restarted.rules.dump() == ahead.rules.dump()
+        fresh = Sensor()
+        fresh.rules.load(msgpack.decode(msgpack.encode(restarted.rules.dump())))
+        restarted = fresh

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.domain.history import AlarmChange, Page, Reading, Verdict
+from gateway.domain.history import AlarmChange, Page, PersonFigures, Reading, Verdict
 from gateway.domain.quality import Quality, Reason
 
 LIMIT = {
@@ -33,6 +33,15 @@ class Record:
     def exposures(self, *_):
         figures = ("peru", "TWA", "e8", 25.0, 30.0, 26.0, None, 0.9, "exceeded")
         return Page([Verdict(1_000_000, "co-frente-1", "frente-1", "co", *figures)], None)
+
+    def person_exposures(self, person, *_):
+        figures = ("peru", "TWA", "e8", 25.0, 30.0, 26.0, None, 0.9, "exceeded", person)
+        return Page([Verdict(2_000_000, None, None, "co", *figures)], None)
+
+    def person_now(self, person):
+        shared = {"inside": True, "shift": "1970-01-01/day", "shift_over": False, "late": False}
+        limits = [{**LIMIT, "quantity": "co", "dose_percent": 40.0}, {**LIMIT, "quantity": "no2", "regime": "eu"}]
+        return PersonFigures(3_000_000, person, {**shared, "limits": limits}) if person == "tag-1" else None
 
     def alarms(self, *_):
         change = (1, "unack", "acked", "high", "level", "frente-1", "co-frente-1", 240.0, 200.0, "ana", "voy", None)
@@ -157,6 +166,18 @@ def test_alarms_active_and_on_record(web, fake_gateway, make_alarm, until):
     assert (row["old"], row["state"], row["by"], row["time"]) == ("unack", "acked", "ana", "1970-01-01T00:00:01.000Z")
     assert set(row) >= set(make_alarm()) - {"title_es", "title_en", "response_es", "response_en"}
     assert (row["condition"], row["value"], row["priority"]) == ("level", 240.0, "high")
+
+
+def test_a_persons_figures_follow_the_person(web):
+    client = web.client("rosa")
+    ask = {"person": "tag-1", "substance": "co"}
+    (item,) = client.get("/api/v1/exposures", params=ask).json()["items"]
+    assert (item["person"], item["inside"], item["sensor"], item["dose_percent"]) == ("tag-1", True, None, 40.0)
+    assert (item["time"], item["verdict"]) == ("1970-01-01T00:00:03.000Z", "indeterminate")
+    assert client.get("/api/v1/exposures", params={"person": "nobody"}).json() == {"items": [], "next": None}
+    past = client.get("/api/v1/exposures", params=ask | {"start": "1970-01-01T00:00:00Z"}).json()["items"]
+    assert [(row["person"], row["sensor"], row["verdict"]) for row in past] == [("tag-1", None, "exceeded")]
+    assert client.get("/api/v1/exposures", params=ask | {"sensor": "co-frente-1"}).status_code == 422
 
 
 def test_changes_of_verdict_on_record(web):

@@ -133,3 +133,57 @@ def test_convert_refuses_in_one_sentence(capsys, arguments, sentence):
     said = spoken(capsys, "convert", *arguments, status=2)
     assert sentence in said.err
     assert said.err.count("\n") == 1
+
+
+RULES = (
+    "time,substance,value,unit,duration_s\n0,dust_respirable,4,mg/m3,28800\n0,h2s,3,ppm,1800\n1800,h2s,0,ppm,27000\n"
+)
+
+
+def test_short_exposures_dose_and_the_order_to_stop_are_said(tmp_path, capsys):
+    path = tmp_path / "r.csv"
+    path.write_text(RULES, encoding="utf-8")
+    text = spoken(capsys, "exposure", str(path), "--regime", "peru,acgih", "--quartz", "20").out
+    for words in (
+        "PARALIZAR EL TRABAJO", "dosis 133.3 % del límite", "nivel de acción 1.5 mg/m3: EXCEDIDO", "DEMASIADO LARGA",
+        "silica_respirable [mg/m3]", "TWA (quartz)",
+    ):  # fmt: skip
+        assert words in text
+    assert "cristobalite" not in text
+    text = spoken(capsys, "exposure", str(path), "--regime", "peru", "acgih", "--language", "en").out
+    for words in ("STOP WORK", "dose 133.3 % of the limit", "TOO LONG"):
+        assert words in text
+    assert "silica" not in text
+
+
+def test_what_is_added_stands_in_the_rows_only(tmp_path, capsys):
+    path = tmp_path / "r.csv"
+    path.write_text(RULES, encoding="utf-8")
+    arguments = ["exposure", str(path), "--json", "--regime", "msha_legacy,acgih", "--quartz", "20"]
+    document = json.loads(spoken(capsys, *arguments, "--cristobalite", "5").out)
+    assert set(document) == {"substances", "mixture"}
+    assert list(document["substances"]) == ["dust_respirable", "h2s", "silica_respirable"]
+    for one in document["substances"].values():
+        assert set(one) == SUBSTANCE_KEYS
+        for row in one["limits"]:
+            assert set(row) >= LIMIT_KEYS
+            assert row["method"] in {"e8", "brief_scala", "rolling", "instant", "excursion", "niosh_10h"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--quartz", "0"], "quartz 0 %: expected the laboratory's share"),
+        (["--quartz", "60", "--cristobalite", "60"], "120 % together, expected at most 100"),
+    ],
+)
+def test_a_wrong_share_is_one_sentence_and_status_2(tmp_path, capsys, options, sentence):
+    path = tmp_path / "r.csv"
+    path.write_text(RULES, encoding="utf-8")
+    said = spoken(capsys, "exposure", str(path), *options, status=2)
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_share_without_dust_is_refused(record, capsys):
+    assert "expected dust_respirable" in spoken(capsys, "exposure", record, "--quartz", "10", status=2).err

@@ -1,0 +1,270 @@
+"""The watch over persons: their exposure against the limits, once a minute, on record and as tasks to withdraw.
+
+Pure, a part of the engine. A place's E8 never alarms, a person's does (limits reference 4.1): `twa` for one substance,
+`dose` for substances that act together, projected over the limit a Notice, over it a Warning. Rows on record tell what
+a person breathed, never where they were: positions stand in the events that brought them and in the tasks to withdraw.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from alerts.conditions import texts
+from alerts.desk import AlarmDesk
+from alerts.model import Priority
+from bocamina.decisions import Decisions, VerdictChange
+from bocamina.documents import limit_document, number, rfc3339
+from gateway.domain.events import Presence
+from gateway.domain.figures import LimitFigure
+from gateway.domain.limit import SITE_REGIME, Limit
+from gateway.domain.moment import NO_TIME, SECOND_US, Moment
+from gateway.domain.quantities import unit_of
+from gateway.domain.site import Site
+from gateway.domain.site_limits import limits_for_site
+from gateway.exposure.dose import additive_index
+from gateway.exposure.mixtures import GROUPS
+from gateway.exposure.persons import Judged, Persons
+from gateway.exposure.streaming import Streaming
+
+MINUTES: Final = frozenset({15, 480, 600})
+"""Averaging times that a person's exposure is judged over; what has none is the place's matter."""
+KINDS: Final = frozenset({"TWA", "STEL", "CEILING", "ACTION"})
+LATE_US: Final = 60 * SECOND_US
+"""A tag event older than this counts from now on, and the shift is no evidence of compliance any more [D]."""
+UNSEEN_US: Final = 60 * SECOND_US
+"""A shift that began longer ago than this when the gateway met it has a part that nobody saw [D]."""
+OFF_S: Final = 300.0
+DEADBAND: Final = 0.02
+"""Off-delay and deadband of TWA, dose and projected alarms; they do not latch (limits reference 6.2)."""
+
+
+class _Over(NamedTuple):
+    """Why somebody is to be withdrawn. zone: where they were when it began; it stays there until the shift's end."""
+
+    zone: str
+    priority: int
+    value: float
+    limit: float
+    unit: str | None
+    regime: str
+    source: str
+
+
+_Key = tuple[str, str, str]
+"""Condition, quantity or group, tag."""
+
+
+class PersonWatch:
+    """All tagged persons of a site."""
+
+    def __init__(self, site: Site, exposure: Streaming, desk: AlarmDesk, is_blast: Callable[[str], bool]) -> None:
+        self._site, self._desk = site, desk
+        limits_of = partial(limits_for_site, site)
+        self._limits: dict[str, tuple[Limit, ...]] = {}
+        for sensor in site.sensors:
+            rows = limits_of(sensor.quantity, (*site.site.regimes, *site.site.alarm_regimes))
+            unique = dict.fromkeys(row for row in rows if row.kind in KINDS and row.averaging_minutes in MINUTES)
+            if unique:
+                self._limits[sensor.quantity] = tuple(unique)
+        places: dict[tuple[str, str], list[int]] = {}
+        for i, sensor in enumerate(site.sensors):
+            places.setdefault((sensor.zone, sensor.quantity), []).append(i)
+        self.persons = Persons(
+            self._limits, places, exposure.present,
+            lambda i: (exposure.lines[i].full_scale, exposure.lines[i].resolution), is_blast,
+        )  # fmt: skip
+        self._zones = {zone.id for zone in site.zones}
+        self._shift, self._began_us, self._judged_us = "", 0, 0
+        self._verdicts: dict[str, dict[tuple[Any, ...], str]] = {}
+        self._over: dict[_Key, _Over] = {}
+        self._told: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def presence(self, now: Moment, event: Presence) -> None:
+        """A tag was seen. It counts from now on; what the clock says of it only tells whether it is late."""
+        late = now.trusted and event.time_us != NO_TIME and abs(now.utc_us - event.time_us) > LATE_US
+        self.persons.move(now.now_us, event.person, event.zone, late=late)
+
+    def start_shift(self, now: Moment, key: str, began_us: int, out: Decisions) -> None:
+        """A shift began at `began_us` [engine time]: the last one's figures go on record, everybody begins anew."""
+        self.persons.advance(now.now_us)
+        out.persons += [self._document(now, tag, self._judge(now, tag), over=True) for tag in self.persons.tags()]
+        unseen_us = now.now_us - began_us
+        self.persons.start_shift(now.now_us, unseen_us if unseen_us > UNSEEN_US else 0)
+        self._shift, self._began_us = key, began_us
+        self._verdicts.clear()
+        self._over.clear()
+        self._tell(now)
+
+    def tick(self, now: Moment, out: Decisions) -> None:
+        """Once a minute: judge everybody, note what changed, raise what must be done."""
+        self.persons.advance(now.now_us)
+        if self.persons.minute_us == self._judged_us:
+            return
+        self._judged_us = self.persons.minute_us
+        for tag in self.persons.tags():
+            judged = self._judge(now, tag)
+            changes = self._changes(now, tag, judged)
+            out.verdicts += changes
+            if changes or self.persons.zone_of(tag) is not None:
+                out.persons.append(self._document(now, tag, judged))
+            self._weigh(tag, judged)
+        self._tell(now)
+
+    # -- judging ------------------------------------------------------------------------------------------------------
+
+    def _judge(self, now: Moment, tag: str) -> dict[str, list[tuple[Limit, Judged]]]:
+        hours = self._site.site.shift_hours
+        remaining_s = max(0.0, hours * 3600.0 - (now.now_us - self._began_us) / SECOND_US)
+        return {
+            quantity: list(zip(limits, self.persons.judge(
+                tag, quantity, limits, shift_hours=hours, remaining_s=remaining_s), strict=True))
+            for quantity, limits in self._limits.items()
+        }  # fmt: skip
+
+    def _changes(
+        self, now: Moment, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]]
+    ) -> list[VerdictChange]:
+        known, found = self._verdicts.setdefault(tag, {}), []
+        for quantity, rows in judged.items():
+            for limit, (figure, _) in rows:
+                key = (quantity, *_identity(limit))
+                if known.get(key, "indeterminate") != figure.verdict:
+                    known[key] = figure.verdict
+                    found.append(_change(now, tag, quantity, figure))
+        return found
+
+    def _document(
+        self, now: Moment, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]], *, over: bool = False
+    ) -> dict[str, Any]:
+        """The row of the record. over: the last one of its shift."""
+        limits = []
+        for quantity, rows in judged.items():
+            for limit, (figure, projected) in rows:
+                row = {"quantity": quantity, "unit": unit_of(quantity)} | limit_document(figure)
+                if limit.averaging_minutes > 15:
+                    row["projected"] = number(projected)
+                    row["dose_percent"] = number(100.0 * figure.low / figure.limit) if figure.method == "e8" else None
+                limits.append(row)
+        return {
+            "person": tag, "inside": self.persons.zone_of(tag) is not None, "shift": self._shift, "shift_over": over,
+            "late": self.persons.is_late(tag), "time": rfc3339(now.utc_us), "limits": limits,
+        }  # fmt: skip
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def _weigh(self, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]]) -> None:
+        regimes = {*self._site.site.alarm_regimes, SITE_REGIME}
+        drive = {
+            quantity: [(limit, one) for limit, one in rows if limit.regime in regimes and limit.kind == "TWA"]
+            for quantity, rows in judged.items()
+        }
+        for quantity, rows in drive.items():
+            over = [one.figure for _, one in rows if one.figure.verdict == "exceeded"]
+            ahead = [(one.projected, one.figure) for _, one in rows
+                     if one.projected is not None and one.figure.reason != "resolution"]  # fmt: skip
+            key = ("twa", quantity, tag)
+            if over:
+                figure = min(over, key=lambda figure: figure.limit)
+                self._hold(key, Priority.WARNING, figure.low, figure, unit_of(quantity))
+                continue
+            share = 1.0 - DEADBAND if key in self._over else 1.0
+            within = [(x, figure) for x, figure in ahead if x > figure.limit * share]
+            value, first = min(within, key=lambda pair: pair[1].limit) if within else (0.0, None)
+            self._hold(key, Priority.NOTICE, value, first, unit_of(quantity))
+        for group, members in GROUPS.items():
+            self._weigh_group(tag, group, [drive[quantity] for quantity in members if quantity in drive])
+
+    def _weigh_group(self, tag: str, group: str, members: Sequence[Sequence[tuple[Limit, Judged]]]) -> None:
+        """Doses that add up to more than 100 % though no single one does [%]."""
+        strictest = [min((one.figure for _, one in rows), key=lambda f: f.limit) for rows in members if rows]
+        index, fails = additive_index((figure.low, figure.limit) for figure in strictest)
+        taken = [figure for figure in strictest if figure.low > 0.0]
+        together = fails and len(taken) > 1 and all(figure.verdict != "exceeded" for figure in taken)
+        figure = taken[0]._replace(limit=100.0, source=f"limits reference 4.6: {group}") if together else None
+        self._hold(("dose", group, tag), Priority.WARNING, 100.0 * index, figure, "%")
+
+    def _hold(
+        self, key: _Key, priority: Priority, value: float, figure: LimitFigure | None, unit: str | None
+    ) -> None:
+        """Begin, escalate or end one task. A Warning lasts to the end of the shift, and where it began."""
+        before = self._over.get(key)
+        if before is not None and before.priority >= Priority.WARNING:
+            return
+        if figure is None:
+            self._over.pop(key, None)
+        elif before is None or priority > before.priority:
+            zone = self.persons.last_zone_of(key[2])
+            where = zone if zone in self._zones else "gateway"
+            self._over[key] = _Over(where, priority, value, figure.limit, unit, figure.regime, figure.source)
+
+    def _tell(self, now: Moment) -> None:
+        """One alarm a zone and condition; who comes to it later makes it announce itself again."""
+        standing: dict[tuple[str, str], list[tuple[_Key, _Over]]] = {}
+        for key, over in self._over.items():
+            standing.setdefault((over.zone, key[0]), []).append((key, over))
+        for (zone, condition), (priority, _) in list(self._told.items()):
+            if (zone, condition) not in standing:
+                del self._told[zone, condition]
+                self._report(now, zone, condition, beyond=False, priority=Priority(priority), off_s=OFF_S)
+        for (zone, condition), rows in standing.items():
+            top = max(over.priority for _, over in rows)
+            worst = [(key, over) for key, over in rows if over.priority == top]
+            names = tuple(sorted({key[2] for key, _ in worst}))
+            told = self._told.get((zone, condition))
+            if told is not None and (told[0] == top and set(names) <= set(told[1])):
+                continue
+            if told is not None and told[0] >= top:
+                self._report(now, zone, condition, beyond=False, priority=Priority(top), off_s=0.0)
+            self._told[zone, condition] = (top, names)
+            key, over = max(worst, key=lambda pair: pair[1].value / pair[1].limit)
+            self._raise(now, condition, key[1], over, names)
+
+    def _raise(self, now: Moment, condition: str, what: str, over: _Over, names: Iterable[str]) -> None:
+        priority = Priority(over.priority)
+        quantity = what if condition == "twa" else None
+        people = ", ".join(names)[:120]
+        named = f"{condition}_projected" if priority is Priority.NOTICE else condition
+        extra: dict[str, Any] = {**texts(named, priority, quantity, dead_end=False, closed=False)}
+        extra |= {"quantity": quantity or what, "regime": over.regime, "person": people}
+        self._report(
+            now, over.zone, condition, beyond=True, priority=priority, off_s=OFF_S, value=over.value, limit=over.limit,
+            unit=over.unit, reason=people, source=over.source, extra=extra,
+        )  # fmt: skip
+
+    def _report(self, now: Moment, zone: str, condition: str, *, beyond: bool, **more: Any) -> None:
+        place = zone if zone in self._zones else None
+        self._desk.report(now, zone, condition, beyond, zone=place, **more)
+
+    # -- over a restart -----------------------------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state, msgpack-able."""
+        return {
+            "persons": self.persons.dump(),
+            "shift": self._shift, "began_us": self._began_us, "judged_us": self._judged_us,
+            "verdicts": {tag: [[list(key), word] for key, word in known.items()]
+                         for tag, known in self._verdicts.items()},
+            "over": [[*key, *over] for key, over in self._over.items()],
+            "told": [[*key, priority, list(names)] for key, (priority, names) in self._told.items()],
+        }  # fmt: skip
+
+    def load(self, state: Mapping[str, Any], moved: Callable[[int], int | None]) -> None:
+        """Take up what `dump` gave. moved: a sensor's index then to its index now."""
+        self.persons.load(state["persons"], moved)
+        self._shift, self._began_us, self._judged_us = state["shift"], state["began_us"], state["judged_us"]
+        self._verdicts = {tag: {tuple(key): word for key, word in known} for tag, known in state["verdicts"].items()}
+        self._over = {(row[0], row[1], row[2]): _Over(*row[3:]) for row in state["over"]}
+        self._told = {(row[0], row[1]): (row[2], tuple(row[3])) for row in state["told"]}
+
+
+def _identity(limit: Limit) -> tuple[Any, ...]:
+    return limit.regime, limit.kind, limit.averaging_minutes, limit.value
+
+
+def _change(now: Moment, tag: str, quantity: str, figure: LimitFigure) -> VerdictChange:
+    return VerdictChange(
+        now.utc_us, None, None, quantity, figure.regime, figure.kind, figure.method, figure.limit, figure.value,
+        figure.low, figure.high, figure.coverage, figure.verdict, tag,
+    )  # fmt: skip
