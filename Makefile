@@ -36,10 +36,11 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test system
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[bench]'
 	$(BIN)/pytest -m bench -p no:xdist -s tests/benchmarks $(ARGS)
 
 faults: $(VENV)/.test system
-	$(BIN)/pytest -m 'long' -p no:xdist tests/faults $(ARGS)
+	$(BIN)/pytest -m 'long' -p no:xdist tests/faults tests/gateway $(ARGS)
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
