@@ -4,6 +4,8 @@ MQTT waits at the broker (its messages are not acknowledged). A serial line cann
 smallest, worst and newest sample reach the alarms and the journal, with a note of how many samples they stand for.
 """
 
+import json
+import math
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -32,8 +34,20 @@ def coalesce(events: Iterable[Event], serial: Collection[str]) -> list[Event]:
         out.append(Pack(source, "", tuple(kept)))
         if len(kept) < len(samples):
             note = f"{len(samples)} samples stand as {len(kept)}: the engine was behind"
-            out.append(Counted(source, "coalesced", note))
+            out.append(Counted(source, "coalesced", note, json.dumps(_sums(samples)).encode()))
     return out
+
+
+def _sums(samples: list[Sample]) -> list[dict[str, float]]:
+    """Of each sensor, what its samples that counted came to: count, mean and maximum, for the record."""
+    values: dict[int, list[float]] = {}
+    for sample in samples:
+        if _rank(sample) < Quality.BAD:
+            values.setdefault(sample.sensor, []).append(sample.value)
+    return [
+        {"sensor": i, "count": len(found), "mean": math.fsum(found) / len(found), "maximum": max(found)}
+        for i, found in sorted(values.items())
+    ]
 
 
 def _kept(samples: list[Sample]) -> list[Sample]:

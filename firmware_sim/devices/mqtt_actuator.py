@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.mqtt_device import MqttDevice
 from firmware_sim.devices.obedience import Obedience, Setpoint
 
 HEARTBEAT_S: Final = 10.0
@@ -13,7 +14,7 @@ SPEED_S: Final = 1.0
 """[s] A speed that still changes is told this often."""
 
 
-class MqttActuator:
+class MqttActuator(MqttDevice):
     """The device. move: hands the setpoint to the machine; says: what the machine does (setpoint, running, speed)."""
 
     def __init__(
@@ -22,26 +23,9 @@ class MqttActuator:
     ) -> None:  # fmt: skip
         self.actuator, self.controller = actuator, controller
         self._move, self._says = move, says
-        self._client = MqttClient(broker, root, actuator, (f"command/{actuator}", "gateway/status"))
+        super().__init__(MqttClient(broker, root, actuator, (f"command/{actuator}", "gateway/status")))
         self._told: dict[str, Any] = {}
         self._told_s = -HEARTBEAT_S
-        self._mute = False
-
-    def start(self) -> None:
-        """Power on."""
-        self._client.start()
-
-    def stop(self) -> None:
-        """Power off, politely."""
-        self._client.stop()
-
-    def set_fault(self, kind: str) -> None:
-        """unplugged: the link drops; silence: deaf and mute; none: as it should be."""
-        if kind == "unplugged":
-            self._client.drop()
-        elif not self._client.is_on:
-            self._client.start()
-        self._mute = kind == "silence"
 
     def turn(self, now_s: float, utc_s: float) -> None:
         """Hear, obey, move, tell. now_s: since power-on."""

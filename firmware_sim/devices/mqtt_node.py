@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.mqtt_device import MqttDevice
 from firmware_sim.devices.packs import PackMemory
 from firmware_sim.devices.senml import as_cbor, as_json, records
 
 
-class MqttNode:
+class MqttNode(MqttDevice):
     """The node. channels: name in the pack → (quantity, period [s]); cbor: on `senml-cbor` instead of `senml`."""
 
     def __init__(
@@ -16,29 +17,12 @@ class MqttNode:
     ) -> None:  # fmt: skip
         self.node = node
         self.memory = PackMemory(boot)
-        self._client = MqttClient(broker, root, node, (f"node/{node}/ack",))
+        super().__init__(MqttClient(broker, root, node, (f"node/{node}/ack",)))
         self._channels, self._read, self._cbor = channels, read, cbor
         self._due_s = dict.fromkeys(channels, 0.0)
         self._seq = 0
-        self._silent = False
         self.clock_error_s: float | None = 0.0
         """How far its clock is off; None: it has none and sends no time."""
-
-    def start(self) -> None:
-        """Power on."""
-        self._client.start()
-
-    def stop(self) -> None:
-        """Power off, politely."""
-        self._client.stop()
-
-    def set_fault(self, kind: str) -> None:
-        """unplugged: the link drops and the last will speaks; silence: connected and mute; none: as it should be."""
-        if kind == "unplugged":
-            self._client.drop()
-        elif not self._client.is_on:
-            self._client.start()
-        self._silent = kind == "silence"
 
     def turn(self, now_s: float, utc_s: float) -> None:
         """Take acknowledgements, measure what is due, send what is not yet durable. now_s: since power-on."""
@@ -51,7 +35,7 @@ class MqttNode:
             self._client.connections.popleft()
             self.memory.reconnected()
         due = [name for name, at_s in self._due_s.items() if now_s >= at_s]
-        if due and not self._silent:
+        if due and not self._mute:
             self._measure(due, now_s, utc_s)
         if self._client.up:
             topic = f"node/{self.node}/senml-cbor" if self._cbor else f"node/{self.node}/senml"

@@ -3,6 +3,7 @@
 Source: interfaces, Commands: expiry counts from receipt; no `gateway/status` for 30 s, or `offline`: fail-safe.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ GATEWAY_LOST_S: Final = 30.0
 Setpoint = float | str
 
 
-class Obedience:
+class Obedience(ABC):
     """Pure: times are seconds since power-on. Subclasses say what is a setpoint and where they stand without a word."""
 
     def __init__(self, at_first: Setpoint) -> None:
@@ -21,13 +22,13 @@ class Obedience:
         self._test_until_s: float | None = None
         self._gateway_s = 0.0
 
+    @abstractmethod
     def understands(self, setpoint: object) -> Setpoint | None:
         """The setpoint of a command, None when it is none of this device's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fail_safe(self) -> Setpoint:
         """Where the device goes when the gateway is lost."""
-        raise NotImplementedError
 
     def obey(self, received_s: float, now_s: float, command: Mapping[str, Any]) -> bool:
         """Carry out a command heard at `received_s`, unless it waited too long or makes no sense."""

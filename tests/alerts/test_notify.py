@@ -290,11 +290,12 @@ def test_whatever_a_service_raises_is_a_failed_delivery() -> None:
 
 
 def test_a_network_that_hangs_blocks_nobody_and_fails_by_the_deadline() -> None:
-    release = threading.Event()
+    release, came_back = threading.Event(), threading.Event()
 
     def notify(address: str, text: str) -> bool:
         if "hang" in address:
             release.wait(10)
+            came_back.set()
         return True
 
     channel = AppriseChannel(notify, deadline_s=0.3)
@@ -307,7 +308,7 @@ def test_a_network_that_hangs_blocks_nobody_and_fails_by_the_deadline() -> None:
     assert (late.delivery, late.ok) == ("message-1", False)
     assert "no answer" in late.detail
     release.set()
-    time.sleep(0.02)
+    assert came_back.wait(5)
     assert channel.poll() == [], "what comes too late is not counted twice"
     channel.close()
 

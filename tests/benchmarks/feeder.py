@@ -58,8 +58,8 @@ def main() -> None:
         node, seq = count % args.nodes, count // args.nodes
         records = [{"n": "boot", "v": 1}, {"n": "seq", "v": seq}]
         records += [{"n": f"c{k}", "v": 2.0 + (seq % 7) / 10 + k / 10} for k in range(5)]
-        client.publish(f"{args.root}node/n{node}/senml", json.dumps(records), qos=1)
-    time.sleep(1)
+        newest = client.publish(f"{args.root}node/n{node}/senml", json.dumps(records), qos=1)
+    newest.wait_for_publish(10)
     sys.stdout.flush()
     client.disconnect()
     client.loop_stop()

@@ -22,7 +22,7 @@ from tests.fixtures.pty import Cable
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 
 NODES = 20
-SIRENS = 40
+SIRENS = int(os.environ.get("BOCAMINA_BENCH_SIRENS", "40"))
 SECONDS = int(os.environ.get("BOCAMINA_BENCH_SECONDS", "40"))
 
 

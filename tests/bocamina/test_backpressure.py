@@ -1,5 +1,6 @@
 """An engine that is behind: a serial line's burst is merged, and what kills people is still in it."""
 
+import json
 import math
 
 from hypothesis import given, settings
@@ -32,6 +33,7 @@ def test_how_many_samples_it_stands_for_is_written_down() -> None:
     notes = [event for event in found if isinstance(event, Counted)]
     assert [(note.source, note.kind) for note in notes] == [(LINE, "coalesced")]
     assert "100 samples stand as 2" in notes[0].detail
+    assert json.loads(notes[0].payload) == [{"sensor": 0, "count": 100, "mean": 49.5, "maximum": 99.0}]
 
 
 def test_nothing_is_noted_when_nothing_was_left_out() -> None:
