@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from alerts.desk import AlarmDesk
 from alerts.model import Priority, Reply
+from bocamina.adoption import adopt
 from bocamina.decisions import Decisions, VerdictChange
 from bocamina.documents import Latest, exposure_document, reading_document
 from bocamina.person_watch import PersonWatch
@@ -57,6 +58,8 @@ REMEMBERED_REQUESTS: Final = 1000
 DESK_ACTIONS: Final = frozenset({"acknowledge", "shelve", "unshelve", "reset"})
 MOST_ROUNDS: Final = 8
 """Findings of the protocols may change alarms, which the protocols look at again; it ends long before this."""
+SETTLING: Final = frozenset({Tick, Started, Presence, HeadCount, Request, Remembered})
+"""After these the protocols look in any case; after all others when an alarm changed, else at the next second."""
 CLOCK_STEP_US: Final = 300 * SECOND_US
 """The wall clock moved by more than this against engine time between two ticks: it was set [D]."""
 DAY_US: Final = 86_400 * SECOND_US
@@ -87,6 +90,9 @@ class Engine:
             )
             for s, full in zip(sensors, full_scale, strict=True)
         ]
+        self._watching = {
+            zone.id: [i for i, s in enumerate(sensors) if s.zone == zone.id and self._limits[i]] for zone in site.zones
+        }
         self.exposure = Streaming(lines, shift_hours=site.site.shift_hours, rolling_8h=False)
         self.desk = AlarmDesk(site, limits_of, full_scale)
         self.people = PersonWatch(site, self.exposure, self.desk, lambda z: self.response.blast.fired(z) is not None)
@@ -126,7 +132,7 @@ class Engine:
         for event in events:
             try:
                 self._handlers[type(event)](now, event, out)
-                self._settle(now, out, always=type(event) is not Pack)
+                self._settle(now, out, always=type(event) in SETTLING)
             except Exception as error:
                 self._survive(now, event, error, out)
         return out
@@ -259,13 +265,13 @@ class Engine:
         )  # fmt: skip
 
     def _node(self, now: Moment, event: NodeStatus, out: Decisions) -> None:
-        del out
         if not (event.retained and event.online):
             self.response.node(now, event)
+            out.commands += self.response.commander.step(now)
 
     def _actuator(self, now: Moment, event: ActuatorState, out: Decisions) -> None:
-        del out
         self.response.actuator(now, event)
+        out.commands += self.response.commander.step(now)
 
     def _presence(self, now: Moment, event: Presence, out: Decisions) -> None:
         self._refusable(now, out, "presence", lambda: self.response.presence(now, event))
@@ -307,38 +313,8 @@ class Engine:
         self.counts[event.kind] += 1
 
     def _remember(self, now: Moment, event: Remembered, out: Decisions) -> None:
-        """What the broker kept of us: adopt what the journal does not know, take back what it knows as normal."""
-        for document in event.alarms:
-            name = str(document.get("alarm"))
-            if self.desk.adopt(now, document):
-                continue
-            alarm = self.desk.alarm(name)
-            if alarm is None or alarm not in self.desk.active():
-                out.documents[f"alarm/{name}"] = None
-        for document in event.protocols:
-            if document.get("protocol") == "evacuation":
-                self.response.evacuation.adopt(now, document)
-        self._explain_sirens(now, event.actuators, out)
+        adopt(now, event, self.response, out)
         out.documents |= {k: v for k, v in self.standing_documents(now).items() if k not in out.documents}
-
-    def _explain_sirens(self, now: Moment, actuators: dict[str, dict[str, Any]], out: Decisions) -> None:
-        """A siren that sounds and that no alarm explains was commanded by a former life whose commit did not come.
-
-        It stands as an alarm of its own, so that nobody but a person silences it.
-        """
-        self.response.settle(now, out)
-        words = {"warn": Priority.HIGH, "evacuate": Priority.EVACUATE}
-        for actuator in self.site.actuators:
-            said = actuators.get(actuator.id, {}).get("setpoint")
-            priority = words.get(said) if actuator.kind == "siren" and isinstance(said, str) else None
-            wanted = self.response.commander.wanted(actuator.id)
-            if priority is None or wanted in {said, "evacuate"}:
-                continue
-            document = {
-                "alarm": f"{actuator.id}.recovered", "condition": "recovered", "priority": priority.word,
-                "zone": actuator.zones[0] if actuator.zones else None, "sensor": None,
-            }  # fmt: skip
-            self.desk.adopt(now, document)
 
     # --- Joining -----------------------------------------------------------------------------------------------------
 
@@ -362,7 +338,7 @@ class Engine:
 
     def _is_protected(self, zone: str) -> bool:
         """Whether every sensor that watches this zone's gas gives usable values now, and there is one."""
-        watching = [i for i, s in enumerate(self.site.sensors) if s.zone == zone and self._limits[i]]
+        watching = self._watching[zone]
         return bool(watching) and all(
             self._latest[i].quality <= Quality.UNCERTAIN and self._latest[i].reason != Reason.WARMING_UP
             for i in watching

@@ -39,7 +39,7 @@ class Response:
         follow: Callable[[Moment, Presence], None] = lambda _moment, _event: None,
     ) -> None:  # fmt: skip
         """figures(i, now_us): the live figures of sensor i. follow: who else wants to know where a tag is."""
-        self._site, self._desk, self._figures, self._follow = site, desk, figures, follow
+        self.site, self.desk, self._figures, self._follow = site, desk, figures, follow
         self.graph = MineGraph(site)
         self.occupancy = Occupancy(site)
         self.portable = PortableReadings(site)
@@ -129,8 +129,8 @@ class Response:
         if not request.by.strip():
             raise Refused("emergency: nobody is named; expected `by`")
         kind = str(request.args.get("kind", "other"))[:40]
-        known = {zone.id for zone in self._site.zones}
-        self._desk.report(
+        known = {zone.id for zone in self.site.zones}
+        self.desk.report(
             moment, "gateway", "emergency_manual", True, priority=Priority.HIGH, latch=True,
             zone=request.target if request.target in known else None, reason=f"{kind}, {request.by}"[:120],
         )  # fmt: skip
@@ -143,9 +143,9 @@ class Response:
     def settle(self, moment: Moment, out: Decisions) -> None:
         """Let the protocols look at the alarms as they are, and say what they want."""
         figures_of = self._figures_of(moment)
-        alarms = self._desk.active()
+        alarms = self.desk.active()
         for zone in self.occupancy.step(moment):
-            self._desk.set_occupancy(moment, zone, self.occupancy.state(zone, moment)[0])
+            self.desk.set_occupancy(moment, zone, self.occupancy.state(zone, moment)[0])
         airflow = self.ventilation.airflow_known
         wants = self.ventilation.step(
             moment, alarms, figures_of, self.portable, self.occupancy, self.evacuation.zones
@@ -160,9 +160,9 @@ class Response:
         )
         hush = self.blast.suppression(moment, self.occupancy)
         if hush is None:
-            self._desk.unsuppress(moment, "blast")
+            self.desk.unsuppress(moment, "blast")
         else:
-            self._desk.suppress(moment, hush.zones, hush.until_us, "blast")
+            self.desk.suppress(moment, hush.zones, hush.until_us, "blast")
         self._report(moment, self.ventilation.findings())
         self._report(moment, self.evacuation.findings(self.occupancy))
         self._report(moment, self.blast.findings())
@@ -172,7 +172,7 @@ class Response:
     def announce(self, moment: Moment, transitions: Iterable[Transition], out: Decisions) -> None:
         """Tell people of what changed: who must be called, who has answered, what is over."""
         for transition in transitions:
-            alarm = self._desk.alarm(transition.alarm)
+            alarm = self.desk.alarm(transition.alarm)
             if alarm is None or alarm.drill:
                 continue
             if alarm.state is State.NORMAL:
@@ -190,7 +190,7 @@ class Response:
 
     def _report(self, moment: Moment, findings: Iterable[Finding]) -> None:
         for f in findings:
-            self._desk.report(
+            self.desk.report(
                 moment, f.subject, f.condition, f.beyond, zone=f.zone, priority=f.priority, sensor=f.sensor,
                 value=f.value, limit=f.limit, unit=f.unit, latch=f.latch, on_s=f.on_s, off_s=f.off_s,
                 reason=f.reason, source=f.source,
@@ -206,8 +206,8 @@ class Response:
         blast = self.blast.document(moment, self.occupancy)
         if blast is not None:
             found["protocol/blast"] = blast
-        alarms = self._desk.active()
-        for zone in self._site.zones:
+        alarms = self.desk.active()
+        for zone in self.site.zones:
             state, people = self.occupancy.state(zone.id, moment)
             found[f"zone/{zone.id}"] = {
                 "zone": zone.id,

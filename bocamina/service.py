@@ -48,7 +48,7 @@ TICK_US: Final = SECOND_US
 MOST_AT_ONCE: Final = 500
 """Items of the inbox that one step takes: a burst is cut, so that its first alarm does not wait for its last one."""
 SNAPSHOT_EVERY_US: Final = 300 * SECOND_US
-SNAPSHOT_EVERY_ROWS: Final = 20_000
+SNAPSHOT_EVERY_ROWS: Final = 40_000
 """A restart steps through what came after the newest snapshot: at most this much time, or this many readings."""
 STATUS_EVERY_US: Final = 5 * SECOND_US
 SWITCH_S: Final = 0.0005

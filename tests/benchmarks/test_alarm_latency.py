@@ -22,12 +22,10 @@ from tests.fixtures.pty import Cable
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 
 NODES = 20
-SIRENS = int(os.environ.get("BOCAMINA_BENCH_SIRENS", "40"))
+SIRENS = int(os.environ.get("BOCAMINA_BENCH_SIRENS", "24"))
+LINES = int(os.environ.get("BOCAMINA_BENCH_LINES", "24"))
+"""Probes that come by MQTT, and by serial lines with a Winsen ZE03 for HCN each."""
 SECONDS = int(os.environ.get("BOCAMINA_BENCH_SECONDS", "40"))
-
-
-LINES = 8
-"""Serial lines with a Winsen ZE03 for HCN each."""
 
 
 def ze03_hcn(ppm: float) -> bytes:
@@ -37,7 +35,7 @@ def ze03_hcn(ppm: float) -> bytes:
 
 
 def site_text(port: int, lines: Sequence[Path] = ()) -> str:
-    """20 nodes of 5 CO cells for the load; 40 workshops (each affects itself alone) with an HCN cell and a siren.
+    """20 nodes of 5 CO cells for the load; workshops (each affects itself alone) with an HCN cell and a siren each.
 
     HCN is withdrawn on any valid sample (limits reference 6.3), so that one reading completes the condition.
     """
