@@ -151,6 +151,38 @@ class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted", gc=Fa
     payload: bytes = b""
 
 
+class Texted(msgspec.Struct, frozen=True, array_like=True, tag="texted", gc=False):
+    """Somebody wrote to the mine by SMS. sender: number, `+` if international, or the name that some senders have.
+
+    sent_us: the service centre's stamp [µs UTC], NO_TIME where the network gave none that can be read.
+    """
+
+    sender: str
+    text: str
+    sent_us: int = NO_TIME
+
+
+class Corrected(msgspec.Struct, frozen=True, array_like=True, tag="corrected", gc=False):
+    """A shift's result computed anew, because samples of it came late.
+
+    asked_us: engine time of the question that it answers. document: as it goes on record; empty when it could not be
+    computed, then `detail` says why in one sentence.
+    """
+
+    sensor: str
+    shift: str
+    asked_us: int
+    document: dict[str, Any]
+    detail: str = ""
+
+
+class DiskSpace(msgspec.Struct, frozen=True, array_like=True, tag="disk_space", gc=False):
+    """The room that the journal has: level 0 enough, 1 low, 2 nearly full; `detail` is one sentence."""
+
+    level: int
+    detail: str
+
+
 Event = (
     Pack
     | Tick
@@ -164,4 +196,7 @@ Event = (
     | Remembered
     | Delivered
     | Counted
+    | Corrected
+    | DiskSpace
+    | Texted
 )

@@ -32,7 +32,8 @@ class LimitFigure(NamedTuple):
 
     reason: why a verdict is indeterminate: `resolution` (the limit is less than three times the channel's noise and
     drift), `range` (the truth may lie on either side), `coverage` (too little valid data), `uncertain` (an uncertain
-    value is inside), `frequency` (short exposures: how long, how often; also where that alone exceeds); else None.
+    value is inside), `frequency` (short exposures: how long, how often; also where that alone exceeds), `uncalibrated`
+    (the calibration is overdue by more than its whole interval); else None.
     confirmed_by, confirmed_on: who signed the limit, and the day (ISO 8601).
     """
 

@@ -6,9 +6,13 @@ when the store cannot be read, and ConfigError for a cursor that is none of its 
 """
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
+from gateway.domain.errors import ConfigError
+from gateway.domain.moment import SECOND_US
 from gateway.domain.quality import Quality, Reason
+
+DAY_US: Final = 86_400 * SECOND_US
 
 Item = TypeVar("Item")
 
@@ -34,6 +38,43 @@ class Reading(NamedTuple):
     quality: Quality
     reason: Reason
     raw: float | None
+
+
+class Rollup(NamedTuple):
+    """A sensor's readings of one step, [time, time + step).
+
+    mean: time-weighted over the covered part. low, high: of all values that stood in it. All three in `unit`, None
+    without a value. coverage: covered part, 0 to 1. good, uncertain, bad, late: how many readings of each quality.
+    """
+
+    time_us: int
+    sensor: str
+    unit: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    coverage: float
+    good: int
+    uncertain: int
+    bad: int
+    late: int
+
+
+class BlindTime(NamedTuple):
+    """How long a sensor gave no value that counts, of the time that was asked for [µs]. bad: readings without one."""
+
+    sensor: str
+    asked_us: int
+    blind_us: int
+    bad: int
+
+
+class PresenceSeen(NamedTuple):
+    """A tag was seen, or somebody said where a person is. zone: None outside."""
+
+    time_us: int
+    person: str
+    zone: str | None
 
 
 class Verdict(NamedTuple):
@@ -66,6 +107,20 @@ class PersonFigures(NamedTuple):
 
     time_us: int
     person: str
+    document: dict[str, Any]
+
+
+class ShiftResult(NamedTuple):
+    """A sensor's shift against the limits of a whole shift, as it stands now.
+
+    time_us: when it went on record. corrected: late samples changed it. document: as recorded: `sensor zone quantity
+    unit shift start end result_method mean covered_s coverage limits corrected supersedes`.
+    """
+
+    time_us: int
+    sensor: str
+    shift: str
+    corrected: bool
     document: dict[str, Any]
 
 
@@ -131,6 +186,25 @@ class History(Protocol):
         """Readings by time, of all sensors or the named ones; those without a time come first, if start is open."""
         ...
 
+    def rollups(
+        self,
+        step_us: int,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Rollup]:
+        """Readings by steps of UTC, by time and sensor; a step that begins in [start, end) is whole.
+
+        Steps without a reading are not listed. Raises ConfigError for a step that `check_step` refuses.
+        """
+        ...
+
+    def blind_time(self, start_us: int, end_us: int, sensors: Collection[str] | None = None) -> list[BlindTime]:
+        """How long each sensor that was or is in the site file gave nothing to count with, by id."""
+        ...
+
     def exposures(
         self,
         sensors: Collection[str] | None = None,
@@ -157,6 +231,17 @@ class History(Protocol):
         """The newest figures of a person on record, None where there are none."""
         ...
 
+    def shift_results(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[ShiftResult]:
+        """The newest result of every shift that touches the interval, by its beginning and sensor."""
+        ...
+
     def alarms(
         self,
         sensors: Collection[str] | None = None,
@@ -166,6 +251,17 @@ class History(Protocol):
         cursor: str | None = None,
     ) -> Page[AlarmChange]:
         """Transitions of alarms in the order of record."""
+        ...
+
+    def presence(
+        self,
+        person: str | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[PresenceSeen]:
+        """Where people were, in the order of record; nothing older than positions may be kept."""
         ...
 
     def commands(
@@ -179,6 +275,14 @@ class History(Protocol):
     ) -> Page[AuditRecord]:
         """Transitions, orders, requests of people and notices in the order of record."""
         ...
+
+
+def check_step(step_us: int) -> None:
+    """Raises ConfigError for a step that is no whole part of a day of whole seconds."""
+    if not SECOND_US <= step_us <= DAY_US or DAY_US % step_us or step_us % SECOND_US:
+        raise ConfigError(
+            f"step {step_us / SECOND_US:g} s is no whole part of a day; expected for example 60, 900, 3600 or 86400 s"
+        )
 
 
 def every(page: Callable[[str | None], Page[Item]]) -> Iterator[Item]:

@@ -42,6 +42,7 @@ class SiteInfo(_Frozen):
     regimes: tuple[Regime, ...] = ("peru",)
     alarm_regimes: tuple[Regime, ...] = ("peru",)
     shift_hours: Annotated[float, Field(gt=0, le=24)] = 8.0
+    week_hours: Annotated[float, Field(gt=0, le=168)] | None = None
     evacuation_scope: Literal["mine", "affected"] | None = None
     sms_name: Annotated[str, Field(max_length=10)] | None = None
     demo: bool = False
@@ -57,6 +58,15 @@ class Mqtt(_Frozen):
     password_file: str | None = None
     ca_file: str | None = None
     durable: bool = True
+
+
+class JournalBudget(_Frozen):
+    """`[journal]`: quota_mb is what the journal may take of the disk [10⁶ bytes], None: what there is.
+
+    At the quota what is safe elsewhere leaves it, oldest first (`gateway/stores/trimming.py`); nothing else ever does.
+    """
+
+    quota_mb: Annotated[int, Field(ge=100)] | None = None
 
 
 class Zone(_Frozen):
@@ -79,7 +89,11 @@ class Connection(_Frozen):
 
 
 class Source(_Frozen):
-    """`[[sources]]`: one wire. serial: port + driver; modbus: port + map; mqtt: topic + format."""
+    """`[[sources]]`: one wire. serial: port + driver; modbus: port + map; mqtt: topic + format.
+
+    modbus: `address` of the device, 1 if not given (254: a Senseair that is alone); baud and parity are those of the
+    whole bus, the map's if not given; `offset` is added to the map's register addresses.
+    """
 
     id: Id
     kind: Literal["serial", "modbus", "mqtt"]
@@ -87,7 +101,9 @@ class Source(_Frozen):
     baud: Annotated[int, Field(gt=0)] | None = None
     driver: str | None = None
     map: str | None = None
-    address: Annotated[int, Field(ge=1, le=247)] | None = None
+    parity: Literal["N", "E", "O"] | None = None
+    address: Annotated[int, Field(ge=1, le=254)] | None = None
+    offset: Annotated[int, Field(ge=-65535, le=65535)] | None = None
     topic: str | None = None
     format: str | None = None
 
@@ -105,7 +121,9 @@ class SensorConfig(_Frozen):
     """`[[sensors]]`: one measured quantity at one place.
 
     resolution: one step of the last digit. noise: peak to peak in still air. drift_per_year: since the calibration's
-    date. All in the canonical unit; from the data sheet.
+    date. All in the canonical unit; from the data sheet. calibration_days: how long a calibration is trusted, at most a
+    year ("span at least annually", limits reference 6.5); else by quantity, see `gateway/conditioning/calibration.py`.
+    bump_days: from one bump test to the next.
     """
 
     id: Id
@@ -122,6 +140,8 @@ class SensorConfig(_Frozen):
     noise: Annotated[float, Field(ge=0)] | None = None
     drift_per_year: Annotated[float, Field(ge=0)] | None = None
     calibration: Calibration | None = None
+    calibration_days: Annotated[int, Field(ge=1, le=366)] | None = None
+    bump_days: Annotated[int, Field(ge=1, le=366)] | None = None
     setpoints: dict[str, float] = {}
     delays: dict[str, float] = {}
     deadband: Annotated[float, Field(ge=0)] | None = None
@@ -140,6 +160,7 @@ class Actuator(_Frozen):
     restart_within_min: Minutes = 10.0
     proof_s: Seconds | None = None
     duct_length_m: Annotated[float, Field(gt=0)] | None = None
+    proof_test_days: Annotated[int, Field(ge=1, le=366)] | None = None
     idle_percent: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
@@ -169,7 +190,7 @@ class Person(_Frozen):
     id: Id
     name: str
     role: Literal["officer", "supervisor", "reviewer", "admin", "miner", "contractor", "external", "visitor",
-                  "brigade", "physician"]  # fmt: skip
+                  "brigade", "physician", "technician"]  # fmt: skip
     language: Literal["es", "en", "qu"] | None = None
     notify: tuple[str, ...] = ()
 
@@ -192,13 +213,54 @@ class SiteLimit(_Frozen):
     regime: Regime | None = None
 
 
-class Influx(_Frozen):
-    """`[influx]`: the central store, optional. `token_file` holds the token."""
+class _Uplink(_Frozen):
+    """What every way to a central store may say of a link that costs money.
+
+    every_min: routine data is carried this often, not all the time; alarms are carried at once all the same.
+    budget_mb_month: what the link may carry in a month [10⁶ bytes]; counted and shown, nothing is held back for it.
+    """
+
+    every_min: Minutes | None = None
+    budget_mb_month: Annotated[float, Field(gt=0)] | None = None
+
+
+class Influx(_Uplink):
+    """`[influx]`: the central store, optional. `token_file` holds the token.
+
+    retention_days: of the bucket; what is older is not sent, the store would refuse it.
+    """
 
     url: str
     org: str = "bocamina"
     bucket: str = "bocamina"
     token_file: str | None = None
+    retention_days: Annotated[int, Field(ge=1)] | None = None
+
+
+class Central(_Uplink):
+    """`[central]`: a central MQTT broker, optional; what it gets stands in `docs/uplinks.md`.
+
+    gzip: payloads are compressed, a thirtieth of the bytes; the consumer must know it.
+    """
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    gzip: bool = False
+
+
+class Sms(_Frozen):
+    """`[sms]`: a GSM modem at a serial port, optional; without it nobody is told by `sms:` addresses.
+
+    pin_file holds the SIM card's PIN; a card without one is better (docs/sms.md).
+    """
+
+    port: str
+    baud: Annotated[int, Field(gt=0)] | None = None
+    pin_file: str | None = None
 
 
 class Site(_Frozen):
@@ -206,7 +268,10 @@ class Site(_Frozen):
 
     site: SiteInfo
     mqtt: Mqtt = Mqtt()
+    journal: JournalBudget = JournalBudget()
     influx: Influx | None = None
+    sms: Sms | None = None
+    central: Central | None = None
     zones: tuple[Zone, ...] = ()
     connections: tuple[Connection, ...] = ()
     sources: tuple[Source, ...] = ()

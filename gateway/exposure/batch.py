@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import numpy as np
-
 from gateway.domain.errors import ConfigError
 from gateway.domain.figures import LimitFigure
 from gateway.domain.limits import Limit, formulas, limits_for
 from gateway.domain.quantities import QUANTITIES
-from gateway.exposure import batch_kernels
-from gateway.exposure.batch_rows import Air, Hours, divisor_s, rows_of, tidy
+from gateway.exposure.air import Air
+from gateway.exposure.batch_rows import Hours, divisor_s, rows_of, tidy
 from gateway.exposure.dose import additive_index
 from gateway.exposure.mixtures import GROUPS, NEVER
-from gateway.exposure.record import Series, pieces
+from gateway.exposure.series import Series
 from gateway.exposure.silica import silica_fraction
+from gateway.exposure.together import worst_index
 from gateway.exposure.verdicts import SAME, Channel
 
 _HOUR_US: Final = 3_600_000_000
@@ -47,8 +46,8 @@ class Question:
 
 def evaluate(record: Mapping[str, Series], question: Question) -> dict[str, Any]:
     """The JSON document of the interface; figures are rounded to 12 digits, three more than they are accurate to."""
-    opens = min(int(series.starts[0]) for series in record.values())
-    span_us = max(int(series.ends.max()) for series in record.values()) - opens
+    opens = min(series.opens_us for series in record.values())
+    span_us = max(series.closes_us for series in record.values()) - opens
     if question.shift_hours is not None and not 0.0 < question.shift_hours <= 24.0:
         raise ConfigError(f"--shift-hours {question.shift_hours:g}: expected more than 0 and at most 24")
     shift_us = span_us if question.shift_hours is None else round(question.shift_hours * _HOUR_US)
@@ -58,7 +57,8 @@ def evaluate(record: Mapping[str, Series], question: Question) -> dict[str, Any]
         quantity: _air(series, opens, opens + max(span_us, shift_us), shift_us, quantity, question)
         for quantity, series in record.items()
     }
-    for quantity in (*question.full_scales, *(name for group in question.groups for name in group)):
+    grouped = (name for group in question.groups for name in group)
+    for quantity in (*question.full_scales, *question.gap_levels, *grouped):
         if quantity not in airs:
             raise ConfigError(f"{quantity}: the record has no such substance, it has {', '.join(airs)}")
     substances = {quantity: _substance(quantity, air, question) for quantity, air in airs.items()}
@@ -84,26 +84,15 @@ def _scaled(dust: Series, fraction: float, opens: int, shift_us: int, question: 
     """Respirable dust × the laboratory's fraction, full scale and gap level with it."""
     scales = {_SILICA: question.full_scales[_DUST] * fraction} if _DUST in question.full_scales else {}
     gaps = {_SILICA: question.gap_levels[_DUST] * fraction} if _DUST in question.gap_levels else {}
-    series = dust._replace(levels=dust.levels * fraction)
-    closes = opens + round(air.window_s * 1e6)
-    return _air(series, opens, closes, shift_us, _SILICA, replace(question, full_scales=scales, gap_levels=gaps))
+    ours = replace(question, full_scales=scales, gap_levels=gaps)
+    return _air(dust.scaled(fraction), opens, air.closes_us, shift_us, _SILICA, ours)
 
 
 def _air(series: Series, opens: int, closes: int, shift_us: int, quantity: str, question: Question) -> Air:
-    ends, levels, flags = zip(*pieces(series, opens, closes), strict=True)
-    edges = np.array([opens, *ends], np.int64)
-    level_array, lengths = np.array(levels), np.diff(edges) * 1e-6
-    valid = ~np.isnan(level_array)
-    seen = series.levels[~np.isnan(series.levels)]
     candidates = [question.gap_levels[quantity]] if quantity in question.gap_levels else []
-    candidates += [float(seen[-1])] if seen.size else []
-    return Air(
-        edges, level_array, np.array(flags, np.int64),
-        math.fsum((level_array[valid] * lengths[valid]).tolist()), math.fsum(lengths[valid].tolist()),
-        (closes - opens) * 1e-6, shift_us * 1e-6,
-        Channel(question.full_scales.get(quantity), max(candidates, default=None)), seen, series.samples,
-        question.gap_levels.get(quantity, math.nan),
-    )  # fmt: skip
+    candidates += [] if math.isnan(series.last) else [series.last]
+    channel = Channel(question.full_scales.get(quantity), max(candidates, default=None))
+    return Air(series, opens, closes, shift_us * 1e-6, channel, question.gap_levels.get(quantity, math.nan))
 
 
 def _substance(
@@ -114,15 +103,15 @@ def _substance(
     limits = [*limits_for(quantity, question.regimes), *_formula_limits(quantity, question)]
     return {
         "unit": QUANTITIES[quantity].unit,
-        "samples": air.rows,
+        "samples": air.series.rows,
         "covered_s": tidy(air.covered_s),
         "gap_s": tidy(max(0.0, air.window_s - air.covered_s)),
         "mean": tidy(air.total / air.covered_s) if air.covered_s else None,
         "e8": tidy(air.total / 28_800.0),
         "mean_shift": tidy(air.total / air.shift_s),
-        "rolling_8h_max": tidy(air.rolling(8 * _HOUR_US)[0]),
-        "stel_max": tidy(air.rolling(_STEL_US)[0]),
-        "peak": tidy(float(air.samples.max())) if air.samples.size else None,
+        "rolling_8h_max": tidy(air.rolling(8 * _HOUR_US).low),
+        "stel_max": tidy(air.rolling(_STEL_US).low),
+        "peak": tidy(air.series.highest),
         "limits": [
             _limit_document(*row)
             for limit in limits
@@ -206,15 +195,7 @@ def _index(airs: Mapping[str, Air], bounds: Mapping[str, Limit], kind: str) -> f
             air = airs[quantity]
             total += max(0.0, air.total) / divisor_s(limit, air) / limit.value
         return total
-    members = [airs[quantity] for quantity in bounds]
-    edges = np.unique(np.concatenate([air.edges for air in members]))
-    together = np.zeros(edges.size - 1)
-    for air, limit in zip(members, bounds.values(), strict=True):
-        level = np.nan_to_num(air.levels[np.searchsorted(air.edges, edges[:-1], side="right") - 1])
-        together += level / limit.value
-    out = np.empty(4)
-    batch_kernels.rolling(edges, together, np.zeros(together.size, np.int64), _STEL_US, math.nan, math.nan, out)
-    return max(0.0, float(out[0]))
+    return worst_index([(airs[quantity], limit.value) for quantity, limit in bounds.items()], _STEL_US)
 
 
 def _limit_document(limit: Limit, figure: LimitFigure, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,253 +1,233 @@
-"""The loops of the batch path: a whole record through one rolling window, its extremes or every sample's mean."""
+"""The loops of the batch path: a whole record through one rolling window, with the mean and gaps of every window.
 
-import math
+Sums are differences of running sums of integers. The running sums go round at 2^64 and may: a difference of two is
+right as long as the window itself fits, so nothing drifts, nothing is carried, and a record can be cut anywhere.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
 from gateway.domain.quality import ABSURD_ABOVE
 from gateway.exposure.compiler import batch_kernel
-from gateway.exposure.layout import N_SUMS
-from gateway.exposure.sums import Floats, Ints, add_stretch, seconds_of
+from gateway.exposure.sums import Floats, Ints
 
 Tails = npt.NDArray[np.uint32]
-CHUNK = 1024
-"""Samples that pass through the loops of `rolling_means` at a time: what they share stays in the nearest cache."""
-SCRATCH_INTS, SUMS = 5, 2  # rows of its scratch: start and end of each stretch [µs], then three sums up to it
+CHUNK = 2048
+"""Stretches that pass through the loops at a time: what they share stays in the nearest cache."""
+RINGS = 3  # of the scratch: level · time as unit · big + grain · small, and missing time, each summed up to a stretch
 NOT_IN_ORDER, UNUSABLE = 1, 2
-BEFORE_ALL, AFTER_ALL = -(1 << 62), 1 << 62
 ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 
 
 @batch_kernel
-def rolling(
-    edges: Ints, levels: Floats, flags: Ints, window: int, gap_level: float, full_scale: float, out: Floats
-) -> None:
-    """Bounds of the mean over the `window` µs that end at each edge, and their largest values over the record.
-
-    edges       (n+1,) int64    start and end of the n stretches, increasing                           [µs]
-    levels      (n,)   float64  level of each stretch, NaN in a gap                                    [unit]
-    flags       (n,)   int64    OVER, DOUBT, ABSURD of each stretch
-    gap_level   what a gap is filled with at least, beside the last valid level; NaN unknown           [unit]
-    full_scale  what a gap is at most, NaN unknown                                                     [unit]
-    out         (4,)   float64  largest low, best estimate (NaN: nothing to fill a gap with), high (NaN: unknown),
-                                and the share of covered time in the window with the largest high, else estimate
-
-    What lies before the first edge is unexposed: zero, and known if the record is at least one window long.
-    Source: limits reference 4.3, 4.9, 4.10.
-    """
-    n = levels.size
-    head, tail = np.zeros(N_SUMS, np.int64), np.zeros(N_SUMS, np.int64)
-    known_before = edges[n] - edges[0] >= window
-    low_max, value_max, high_max = -math.inf, -math.inf, -math.inf
-    value_known = high_known = True
-    worst, coverage = -math.inf, 0.0
-    last_valid = math.nan
-    k, here = 0, edges[0]
-    for e in range(n):
-        add_stretch(head, 0, levels[e], flags[e], edges[e + 1] - edges[e])
-        if not math.isnan(levels[e]):
-            last_valid = levels[e]
-        now = edges[e + 1]
-        opens = now - window
-        while here < opens:
-            there = min(edges[k + 1], opens)
-            add_stretch(tail, 0, levels[k], flags[k], there - here)
-            here = there
-            if there == edges[k + 1]:
-                k += 1
-        total = seconds_of(head[0] - tail[0], head[1] - tail[1], head[2] - tail[2]) * 1e6
-        covered = head[3] - tail[3]
-        before = max(edges[0] - opens, 0)
-        gap = window - before - covered
-        low = total / window
-        low_max = max(low_max, low)
-        value = low
-        if gap > 0:
-            fill = gap_level if math.isnan(last_valid) or gap_level > last_valid else last_valid
-            if math.isnan(fill):
-                value_known = False
-            else:
-                value = max(low, (total + gap * fill) / window)
-        value_max = max(value_max, value)
-        high = math.nan
-        if head[4] == tail[4] and head[6] == tail[6]:
-            high = low
-            if gap > 0:
-                high = math.nan if math.isnan(full_scale) else max(low, (total + gap * full_scale) / window)
-        if math.isnan(high):
-            high_known = False
-        else:
-            high_max = max(high_max, high)
-        share = (covered + (before if known_before else 0)) / window
-        judged = value if math.isnan(high) else high
-        if judged > worst or (judged == worst and share > coverage):
-            worst, coverage = judged, share
-    out[0] = low_max
-    out[1] = value_max if value_known else math.nan
-    out[2] = high_max if high_known else math.nan
-    out[3] = coverage
-
-
-@batch_kernel
 def _weigh(
-    t: Ints, v: Floats, hold: int, unit: float, grain: float,
-    levels: Floats, starts: Ints, ends: Ints, big: Ints, small: Ints, covered: Ints,
-) -> tuple[np.bool_, bool]:  # fmt: skip
-    """Each stretch by itself: level, start, end, level · time as unit · big + grain · small, covered time.
+    t: Ints, v: Floats, longest: int, unit: float, grain: float, big: Ints, small: Ints
+) -> tuple[np.bool_, np.bool_]:
+    """Level · time of each stretch as unit · big + grain · small.
 
-    Returns whether times never fall, and whether every value is usable. Several plain loops: each becomes vector code.
+    Returns whether times never fall, and whether every stretch has a usable value and is not above `longest`; else
+    what was written does not count. No branches: this becomes vector code.
     """
-    steps, usable = np.int64(0), True
+    steps, room, usable = np.int64(0), np.int64(0), True
     per_unit, per_grain = 1.0 / unit, 1.0 / grain
     for j in range(v.size):
         length = t[j + 1] - t[j]
         steps |= length
+        room |= longest - length
         good = abs(v[j]) <= ABSURD_ABOVE
         usable &= good
-        levels[j] = v[j] if good else 0.0
-        covered[j] = min(length, hold) if good else 0
-    for j in range(v.size):
-        starts[j] = t[j]
-        ends[j] = t[j] + covered[j]
-    for j in range(v.size):
-        big[j] = np.int64(levels[j] * covered[j] * per_unit)
-    for j in range(v.size):
-        small[j] = np.int64((levels[j] * covered[j] - big[j] * unit) * per_grain)
-    return steps >= 0, usable
+        product = (v[j] if good else 0.0) * min(max(length, 0), longest)
+        whole = np.int64(product * per_unit)
+        big[j] = whole
+        small[j] = np.int64((product - whole * unit) * per_grain)
+    return steps >= 0, (room >= 0) & usable
 
 
 @batch_kernel
-def _accumulate(big: Ints, small: Ints, covered: Ints, at: int, stop: int) -> None:
-    """Each stretch's numbers become those of all stretches up to it."""
-    a, b, c = big[at - 1], small[at - 1], covered[at - 1]
-    for j in range(at, stop):
-        a += big[j]
-        b += small[j]
-        c += covered[j]
-        big[j], small[j], covered[j] = a, b, c
+def _weigh_torn(
+    t: Ints, v: Floats, window: int, hold: int, unit: float, grain: float, big: Ints, small: Ints, missing: Ints
+) -> bool:
+    """The same for stretches with gaps, and the missing time of each; returns whether every value is usable.
+
+    A stretch longer than the window is never whole inside one, so that its product only has to be the same each time.
+    """
+    per_unit, per_grain = 1.0 / unit, 1.0 / grain
+    all_usable = True
+    for j in range(v.size):
+        length = t[j + 1] - t[j]
+        usable = abs(v[j]) <= ABSURD_ABOVE
+        all_usable &= usable
+        covered = min(length, hold) if usable else 0
+        product = v[j] * min(covered, window) if usable else 0.0
+        whole = np.int64(product * per_unit)
+        big[j] = whole
+        small[j] = np.int64((product - whole * unit) * per_grain)
+        missing[j] = length - covered
+    return all_usable
 
 
 @batch_kernel
-def _forget(levels: Floats, ints: Ints, cut: int, at: int) -> None:
-    """Stretches before `cut` are needed no more: move the rest to the front, and let the sums begin there."""
-    for row in range(SCRATCH_INTS):
-        less = ints[row, cut] if row >= SUMS else 0
-        for j in range(cut, at):
-            ints[row, j - cut] = ints[row, j] - less
-    for j in range(cut, at):
-        levels[j - cut] = levels[j]
+def _accumulate(values: Ints, others: Ints, a: np.int64, b: np.int64) -> tuple[np.int64, np.int64]:
+    """Each stretch's numbers become those of all stretches up to it; a, b: the sums so far, returned as they end."""
+    for j in range(values.size):
+        a += values[j]
+        b += others[j]
+        values[j], others[j] = a, b
+    return a, b
 
 
 @batch_kernel
-def _passed(starts: Ints, k: np.uint64, opens: int) -> np.uint64:
+def _passed(t: Ints, k: np.uint64, opens: int) -> np.uint64:
     """How many of the three stretches after `k` start not after `opens`."""
-    found = np.uint64(starts[k + ONE] <= opens) + np.uint64(starts[k + TWO] <= opens)
-    return found + np.uint64(starts[k + THREE] <= opens)
+    return np.uint64(t[k + ONE] <= opens) + np.uint64(t[k + TWO] <= opens) + np.uint64(t[k + THREE] <= opens)
 
 
 @batch_kernel
-def _seek(starts: Ints, k: np.uint64, opens: int) -> np.uint64:
+def _seek(t: Ints, k: np.uint64, opens: int) -> np.uint64:
     """The last stretch from `k` on that starts not after `opens`."""
-    while starts[k + ONE] <= opens:
+    while t[k + ONE] <= opens:
         k += ONE
     return k
 
 
 @batch_kernel
-def _find_tails(starts: Ints, opens: Ints, first: int, tails: Tails) -> int:
-    """tails[i]: the last stretch that starts not after opens[i]; it is `first` or a later one. Returns the last tail.
+def _tail(t: Ints, first: int, upto: int, opens: int) -> np.uint64:
+    """The last stretch of [first, upto] that starts not after `opens`; `first` if none does."""
+    found = first + np.searchsorted(t[first : upto + 1], opens, side="right") - 1
+    return np.uint64(max(np.int64(found), np.int64(first)))
 
-    `starts` ends with three that no window reaches. A step seldom passes more than two stretches, so three are compared
-    without a branch; and in four places at once, because each comparison waits for the one before it.
+
+@batch_kernel
+def find_tails(t: Ints, begin: int, end: int, window: int, first: int, tails: Tails) -> int:
+    """tails[i]: the last stretch that starts not after the window that ends with stretch begin + i; see `_tail`.
+
+    A step seldom passes more than two stretches, so three are compared without a branch; and in four places at once,
+    because each comparison waits for the one before it. Returns the last tail.
     """
-    m = opens.size // 4
-    k0 = np.uint64(first)
-    k1 = np.uint64(np.searchsorted(starts, opens[m], side="right") - 1)
-    k2 = np.uint64(np.searchsorted(starts, opens[2 * m], side="right") - 1)
-    k3 = np.uint64(np.searchsorted(starts, opens[3 * m], side="right") - 1)
-    opens1, opens2, opens3 = opens[m:], opens[2 * m :], opens[3 * m :]
-    tails1, tails2, tails3 = tails[m:], tails[2 * m :], tails[3 * m :]
-    for j in range(m):
-        o0, o1, o2, o3 = opens[j], opens1[j], opens2[j], opens3[j]
-        s0, s1 = _passed(starts, k0, o0), _passed(starts, k1, o1)
-        s2, s3 = _passed(starts, k2, o2), _passed(starts, k3, o3)
-        k0, k1, k2, k3 = k0 + s0, k1 + s1, k2 + s2, k3 + s3
-        if (s0 == THREE) | (s1 == THREE) | (s2 == THREE) | (s3 == THREE):
-            k0, k1 = _seek(starts, k0, o0), _seek(starts, k1, o1)
-            k2, k3 = _seek(starts, k2, o2), _seek(starts, k3, o3)
-        tails[j], tails1[j], tails2[j], tails3[j] = k0, k1, k2, k3
-    for i in range(4 * m, opens.size):
-        k3 = _seek(starts, k3, opens[i])
+    ends = t[begin + 1 : end + 1]
+    m = max(min(ends.size, t.size - 3 - begin), 0) // 4  # at the end of the record nobody looks three stretches ahead
+    k0, k3 = np.uint64(first), np.uint64(first)
+    if m > 0:
+        ends1, ends2, ends3 = ends[m:], ends[2 * m :], ends[3 * m :]
+        tails1, tails2, tails3 = tails[m:], tails[2 * m :], tails[3 * m :]
+        k1, k2 = _tail(t, first, end, ends1[0] - window), _tail(t, first, end, ends2[0] - window)
+        k3 = _tail(t, first, end, ends3[0] - window)
+        for j in range(m):
+            o0, o1, o2, o3 = ends[j] - window, ends1[j] - window, ends2[j] - window, ends3[j] - window
+            s0, s1, s2, s3 = _passed(t, k0, o0), _passed(t, k1, o1), _passed(t, k2, o2), _passed(t, k3, o3)
+            k0, k1, k2, k3 = k0 + s0, k1 + s1, k2 + s2, k3 + s3
+            if (s0 == THREE) | (s1 == THREE) | (s2 == THREE) | (s3 == THREE):
+                k0, k1, k2, k3 = _seek(t, k0, o0), _seek(t, k1, o1), _seek(t, k2, o2), _seek(t, k3, o3)
+            tails[j], tails1[j], tails2[j], tails3[j] = k0, k1, k2, k3
+    for i in range(4 * m, ends.size):
+        k3 = _seek(t, k3, ends[i] - window)
         tails[i] = k3
     return np.int64(k3)  # type: ignore[return-value]  # int() of a uint64 would stay unsigned
 
 
 @batch_kernel
 def _means(
-    opens: Ints, tails: Tails, window: int, unit: float, grain: float,
-    levels: Floats, ends: Ints, big: Ints, small: Ints, covered: Ints, to_big: Ints, to_small: Ints, to_covered: Ints,
-    low: Floats, coverage: Floats,
+    t: Ints, v: Floats, ends: Ints, tails: Tails, window: int, unit: float, grain: float,
+    big: Ints, small: Ints, to_big: Ints, to_small: Ints, low: Floats,
 ) -> None:  # fmt: skip
-    """What is left of each tail stretch, and the whole stretches from there to the sample."""
-    share = 1.0 / window
+    """Windows without a gap: the whole stretches after each tail, and what is left of the tail itself."""
+    share, mask = 1.0 / window, np.uint64(big.size - 1)
     for i in range(low.size):
-        k = tails[i]
-        rest = max(ends[k] - opens[i], 0)
-        total = (to_big[i] - big[k]) * unit + (to_small[i] - small[k]) * grain + levels[k] * rest
+        k = np.uint64(tails[i])
+        at = k & mask
+        rest = t[k + ONE] - (ends[i] - window)
+        total = (to_big[i] - big[at]) * unit + (to_small[i] - small[at]) * grain + v[k] * rest
         low[i] = total * share
-        coverage[i] = (to_covered[i] - covered[k] + rest) * share
+
+
+@batch_kernel
+def _means_torn(
+    t: Ints, v: Floats, ends: Ints, tails: Tails, window: int, hold: int, unit: float, grain: float,
+    rings: Ints, to_big: Ints, to_small: Ints, to_missing: Ints, low: Floats, gaps: Ints,
+) -> None:  # fmt: skip
+    """Windows with gaps in them, or that open before the first stretch, where there is a gap without end."""
+    share, mask = 1.0 / window, np.uint64(rings.shape[1] - 1)
+    big, small, missing = rings[0], rings[1], rings[2]
+    for i in range(low.size):
+        k = np.uint64(tails[i])
+        at = k & mask
+        opens = ends[i] - window
+        if opens < t[0]:
+            total = to_big[i] * unit + to_small[i] * grain
+            covered = ends[i] - t[0] - to_missing[i]
+        else:
+            rest = max(min(t[k + ONE], t[k] + hold) - opens, 0) if abs(v[k]) <= ABSURD_ABOVE else 0
+            total = (to_big[i] - big[at]) * unit + (to_small[i] - small[at]) * grain
+            if rest > 0:
+                total += v[k] * rest
+            covered = ends[i] - t[k + ONE] - (to_missing[i] - missing[at]) + rest
+        low[i] = total * share
+        gaps[i] = window - covered
 
 
 @batch_kernel
 def rolling_means(
     t: Ints, v: Floats, window: int, hold: int, first: int, stop: int, unit: float, grain: float,
-    levels: Floats, ints: Ints, low: Floats, coverage: Floats,
+    rings: Ints, low: Floats, gaps: Ints,
 ) -> int:  # fmt: skip
-    """`low` and `coverage` of the windows that end at samples `first` to `stop` - 1, as `rolling.Rolling` has them.
+    """The windows that end at samples `first` ≥ 1 to `stop` - 1, as `rolling.Rolling` has them.
 
-    levels (size,), ints (SCRATCH_INTS, size) are scratch; `size` holds the stretches of the windows
-    that end in one chunk, and a chunk more. Returns 0, or which of NOT_IN_ORDER and UNUSABLE it met. Where time falls
-    it stops, and nothing that was written counts.
+    t        (n,) int64    times, never falling                                                      [µs]
+    v        (≥ n-1,) float64  level from each time to the next; not usable: a gap                   [unit]
+    rings    (RINGS, size) int64  scratch; `size`, a power of two, holds the stretches of one chunk's windows and one
+             before; `unit` and `grain` fit them (`rolling.Scale`)
+    low      (stop - first,) float64  answer: ∫c dt ÷ window with gaps as 0                          [unit]
+    gaps     (stop - first,) int64  answer, zero as it comes: it is written only where there is a gap [µs]
+
+    Returns 0, or which of NOT_IN_ORDER and UNUSABLE it met. Where time falls it stops, and nothing written counts.
     """
-    starts, ends, big, small, covered = ints[0], ints[1], ints[2], ints[3], ints[4]
-    opens, tails = np.empty(CHUNK, np.int64), np.empty(CHUNK, np.uint32)
-    found = 0
-    p = min(np.searchsorted(t[: first + 1], t[first] - window, side="right") - 1, first - 1)
-    base, at, k = p, 0, 0  # position j of the scratch holds stretch base + j; p is the next to enter, at `at`
-    if p < 0:  # before the first sample lies an endless gap
-        p, at = 0, 1
-        levels[0] = 0.0
-        big[0] = small[0] = covered[0] = 0
-        starts[0] = ends[0] = BEFORE_ALL
-    for begin in range(first, stop, CHUNK):
-        end = min(begin + CHUNK, stop)
-        if at + end - p + 3 > levels.size:
-            _forget(levels, ints, k, at)
-            base += k
-            at -= k
-            k = 0
-            if at + end - p + 3 > levels.size:  # the size is right for times in order only
-                return NOT_IN_ORDER
-        to = at + end - 1 - p
-        in_order, usable = _weigh(
-            t[p:end], v[p : end - 1], hold, unit, grain,
-            levels[at:to], starts[at:to], ends[at:to], big[at:to], small[at:to], covered[at:to],
-        )  # fmt: skip
+    tails = np.empty(CHUNK, np.uint32)
+    big, small, missing = rings[0], rings[1], rings[2]
+    found, mask = 0, rings.shape[1] - 1
+    tail = min(max(np.searchsorted(t[: first + 1], t[first] - window, side="right") - 1, 0), first - 1)
+    warm = tail // CHUNK * CHUNK
+    a, b, c = np.int64(0), np.int64(0), np.int64(0)
+    missing[(warm - 1) & mask] = 0
+    same = 0  # how far back the ring of missing time holds nothing but c
+    for begin in range(warm, stop - 1, CHUNK):
+        end = min(begin + CHUNK, stop - 1)
+        at = begin & mask
+        to = at + end - begin
+        in_order, whole = _weigh(
+            t[begin : end + 1], v[begin:end], min(hold, window), unit, grain, big[at:to], small[at:to]
+        )
         if not in_order:
             return NOT_IN_ORDER
-        if not usable:
-            found = UNUSABLE
-        _accumulate(big, small, covered, max(at, 1), to)
-        at, p = to, end - 1
-        starts[at : at + 4] = AFTER_ALL
-        for i in range(begin, end):
-            opens[i - begin] = t[i] - window
-        k = _find_tails(starts[: at + 4], opens[: end - begin], k, tails)
-        last = begin - 1 - base
-        _means(
-            opens, tails, window, unit, grain,
-            levels, ends, big, small, covered, big[last:], small[last:], covered[last:],
-            low[begin:end], coverage[begin:end],
-        )  # fmt: skip
+        if whole:
+            if same <= mask:
+                missing[at:to] = c
+                same += CHUNK
+        else:
+            same = 0
+            if not _weigh_torn(
+                t[begin : end + 1], v[begin:end], window, hold, unit, grain, big[at:to], small[at:to], missing[at:to]
+            ):
+                found = UNUSABLE
+            for j in range(at, to):
+                c += missing[j]
+                missing[j] = c
+        a, b = _accumulate(big[at:to], small[at:to], a, b)
+        start = max(begin, first - 1)
+        if start >= end:
+            continue
+        last = tail  # as long as every window opens before the first stretch there is nothing to look for
+        if t[end] - window >= t[0]:
+            last = find_tails(t, start, end, window, tail, tails)
+        ends, at = t[start + 1 : end + 1], at + start - begin
+        out, upto = start + 1 - first, end + 1 - first
+        if t[start + 1] - window >= t[0] and c == missing[(np.int64(tails[0]) - 1) & mask]:
+            _means(
+                t, v, ends, tails, window, unit, grain, big, small, big[at:to], small[at:to], low[out:upto]
+            )  # fmt: skip
+        else:
+            _means_torn(
+                t, v, ends, tails, window, hold, unit, grain, rings, big[at:to], small[at:to], missing[at:to],
+                low[out:upto], gaps[out:upto],
+            )  # fmt: skip
+        tail = last
     return found

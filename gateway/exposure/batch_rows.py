@@ -1,23 +1,24 @@
 """One limit against one substance of a record: every row of figures that the rule book gives for it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.domain.figures import LimitFigure
 from gateway.domain.limit import Limit
 from gateway.domain.short_term import EpisodeRule
-from gateway.exposure import batch_kernels
+from gateway.exposure.air import Air
 from gateway.exposure.dose import action_level, dose_percent
-from gateway.exposure.episodes import Frequency, judge_episodes, spans_above
+from gateway.exposure.episodes import Frequency, Span, judge_episodes, spans_above
 from gateway.exposure.excursions import excursion_of, stel_frequency_of
-from gateway.exposure.extended_shift import reduction_factor
+from gateway.exposure.extended_shift import is_scaled, reduction_factor
 from gateway.exposure.layout import ABSURD, DOUBT, OVER
+from gateway.exposure.peaks import AcceptablePeak, acceptable_peak_of, judge_peak
 from gateway.exposure.verdicts import (
-    Channel,
+    SAME,
+    SEVERITY,
     Instant,
     Window,
     judge_bounds,
@@ -26,9 +27,8 @@ from gateway.exposure.verdicts import (
     method_of,
 )  # fmt: skip
 
-_NEVER_SCALED: Final = frozenset(["ch4", "o2", "h2"])
 _ART_111: Final = "PE_DS024_ART111"
-_SEVERITY: Final = {"compliant": 0, "indeterminate": 1, "exceeded": 2}
+_MINUTE_US: Final = 60_000_000  # episodes are judged on the 1-minute mean
 Row = tuple[Limit, LimitFigure, dict[str, Any]]
 """A limit, its figure, and what the document says beside it."""
 
@@ -38,33 +38,6 @@ class Hours(NamedTuple):
 
     shift: float | None
     week: float | None
-
-
-class Air(NamedTuple):
-    """One substance over the window of the record: `edges` (n+1) and n stretches, with what follows from them."""
-
-    edges: npt.NDArray[np.int64]
-    levels: npt.NDArray[np.float64]
-    flags: npt.NDArray[np.int64]
-    total: float
-    covered_s: float
-    window_s: float
-    shift_s: float
-    channel: Channel
-    samples: npt.NDArray[np.float64]
-    rows: int
-    percentile: float
-
-    def has(self, flag: int) -> bool:
-        """Whether any stretch has this flag."""
-        return bool(np.any(self.flags & flag))
-
-    def rolling(self, window_us: int) -> list[float]:
-        """Largest low, estimate and high of the mean over `window_us`, and the coverage there; see the kernel."""
-        out = np.empty(4)
-        full_scale = math.nan if self.channel.full_scale is None else self.channel.full_scale
-        batch_kernels.rolling(self.edges, self.levels, self.flags, window_us, self.percentile, full_scale, out)
-        return [float(number) for number in out]
 
 
 def tidy(number: float) -> float | None:
@@ -82,11 +55,12 @@ def rows_of(limit: Limit, limits: Sequence[Limit], air: Air, hours: Hours) -> li
     rows: list[Row] = [(limit, figure, {}) for figure in _judge(limit, air, hours)]
     if frequency := stel_frequency_of(limit, limits):
         rows = [_with_frequency(row, *frequency, air) for row in rows]
+    if peak := acceptable_peak_of(limit, limits):
+        rows = [_with_peak(row, peak, air) for row in rows]
     if limit.kind == "TWA":
         rows = [(limit, one, more | _dose(limit, one, air, hours)) for limit, one, more in rows]
     if excursion := excursion_of(limit, limits):
-        peak = _judge_peak(excursion.limit, excursion.bound, air)
-        row: Row = (excursion.limit, peak, {})
+        row: Row = (excursion.limit, _judge_peak(excursion.limit, excursion.bound, air), {})
         rule = excursion.episodes
         rows.append(_with_frequency(row, rule, excursion.episode_level, air) if rule else row)
     return rows
@@ -95,19 +69,49 @@ def rows_of(limit: Limit, limits: Sequence[Limit], air: Air, hours: Hours) -> li
 def _with_frequency(row: Row, rule: EpisodeRule, level: float, air: Air) -> Row:
     """The row with how often its level was passed; the worse of the two verdicts is the row's."""
     limit, figure, more = row
-    over = (air.flags & OVER) != 0  # a lower bound: where it is not above the level itself, nobody knows
-    levels = np.where(over & (air.levels <= level), math.nan, air.levels)
-    spans = spans_above(air.edges, levels, level, None if over.any() else air.channel.full_scale)
-    found = judge_episodes(spans, rule, doubtful=air.has(DOUBT | ABSURD))
-    if _SEVERITY[found.verdict] > _SEVERITY[figure.verdict]:
+    found = judge_episodes(_spans(air, level), rule, doubtful=air.has(DOUBT | ABSURD))
+    if SEVERITY[found.verdict] > SEVERITY[figure.verdict]:
         figure = figure._replace(verdict=found.verdict, reason="frequency")
     return limit, figure, {**more, "frequency": _frequency_document(found, rule, level)}
+
+
+def _with_peak(row: Row, rule: AcceptablePeak, air: Air) -> Row:
+    """The row with what may pass the ceiling. The MAX row carries the verdict of the rule, the ceiling's is its own."""
+    limit, figure, more = row
+    measurable = air.channel.resolution
+    marks = [one.value * (1.0 + SAME) for one in (rule.ceiling, rule.peak)]
+    if air.series.highest > marks[0]:  # only beside a peak does it matter how often anything was measurable
+        marks.append(measurable)
+    found = judge_peak(*air.condensed(sorted(marks)), rule, measurable)
+    if limit.kind == "MAX" and SEVERITY[found.verdict] > SEVERITY[figure.verdict]:
+        figure = figure._replace(verdict=found.verdict, reason="frequency")
+    document = {
+        "above": rule.ceiling.value,
+        "peaks": found.number,
+        "over_min": tidy(found.over_s / 60.0),
+        "violations": list(found.violations),
+        "verdict": found.verdict,
+        "source": rule.rule.source,
+        "confidence": rule.rule.confidence,
+    }
+    return limit, figure, {**more, "acceptable_peak": document}
+
+
+def _spans(air: Air, level: float) -> Iterator[Span]:
+    """Where the 1-minute mean lies above `level`, part by part."""
+    full_scale = None if air.has(OVER) else air.channel.full_scale
+    for since_us, edges, levels, flags in air.stretches(_MINUTE_US):
+        over = (flags & OVER) != 0  # a lower bound: where it is not above the level itself, nobody knows
+        known = np.where(over & (levels <= level), math.nan, levels)
+        for span in spans_above(edges, known, level, full_scale):
+            if span.end_us > since_us:
+                yield span._replace(start_us=max(span.start_us, since_us))
 
 
 def _frequency_document(found: Frequency, rule: EpisodeRule, level: float) -> dict[str, Any]:
     return {
         "above": level,
-        "episodes": len(found.episodes),
+        "episodes": found.episodes,
         "longest_min": tidy(found.longest_us / 60e6),
         "closest_min": None if found.closest_us is None else tidy(found.closest_us / 60e6),
         "violations": list(found.violations),
@@ -119,7 +123,7 @@ def _frequency_document(found: Frequency, rule: EpisodeRule, level: float) -> di
 
 def _dose(limit: Limit, figure: LimitFigure, air: Air, hours: Hours) -> dict[str, Any]:
     """Dose and action level beside an 8 h TWA, and the order to stop work of Art. 111."""
-    if figure.method != "e8" or limit.quantity in _NEVER_SCALED:
+    if figure.method != "e8" or not is_scaled(limit):
         return {}
     action = action_level(limit)
     judged = next(one for one in _judge(limit, air, hours, bound=action.value) if one.method == "e8")
@@ -145,8 +149,7 @@ def _judge(limit: Limit, air: Air, hours: Hours, *, bound: float | None = None) 
     )
     rows = [judge_window(limit, method, window, air.channel, bound=bound)]
     given = hours.shift
-    scalable = method == "e8" and limit.kind == "TWA" and limit.quantity not in _NEVER_SCALED
-    if scalable and given is not None and given != 8.0:
+    if is_scaled(limit) and given is not None and given != 8.0:
         bound = limit.value * reduction_factor(given, hours.week)
         mean = window._replace(divisor_s=air.shift_s)
         rows.append(judge_window(limit, "brief_scala", mean, air.channel, bound=bound))
@@ -155,8 +158,10 @@ def _judge(limit: Limit, air: Air, hours: Hours, *, bound: float | None = None) 
 
 def _seen(air: Air) -> Instant:
     """The extreme levels of the record."""
-    lowest, highest = (float(air.samples.min()), float(air.samples.max())) if air.samples.size else (None, None)
+    lowest, highest = air.series.lowest, air.series.highest
     coverage = min(1.0, air.covered_s / air.window_s)
+    if math.isnan(highest):
+        return Instant(None, None, coverage, air.has(OVER), air.has(DOUBT), air.has(ABSURD))
     return Instant(lowest, highest, coverage, air.has(OVER), air.has(DOUBT), air.has(ABSURD))
 
 

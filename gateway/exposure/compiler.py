@@ -10,13 +10,17 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import pickle
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _COMPILED_FROM = ("compiler.py", "layout.py", "sums.py", "bins.py", "ring.py", "kernels.py", "batch_kernels.py")
+_SPOILT = (EOFError, pickle.UnpicklingError, ImportError, LookupError, ValueError)
 _log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,20 +62,37 @@ def _cache_key(numba: Any, binding: Any) -> str:
     return f"bocamina-kernels-{version}-{digest}"
 
 
-def _set_up() -> tuple[Any, bool]:
+def _set_up() -> tuple[Any, Path | None]:
     try:
         numba = importlib.import_module("numba")
         binding = importlib.import_module("llvmlite.binding")
     except Exception as error:  # a broken LLVM raises anything: OSError, ImportError, AttributeError
         _log.warning("numba cannot be imported (%s): exposure runs in plain Python, slower, same results", error)
-        return None, False
+        return None, None
+    _import_without_scipy("numba.np.arraymath")
     folder = _private_folder(_cache_key(numba, binding))
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)
-    return numba, folder is not None
+    return numba, folder
 
 
-_numba, _cached = _set_up()
+def _import_without_scipy(module: str) -> None:
+    """Import a part of numba that looks for SciPy's BLAS only to know whether it could multiply matrices.
+
+    No kernel does; at the first compiled call the look cost 170 ms and 15 MB.
+    """
+    hidden = "scipy.linalg"
+    if hidden in sys.modules:
+        return
+    sys.modules[hidden] = None  # type: ignore[assignment]  # importing it fails at once
+    try:
+        with contextlib.suppress(ImportError):  # a numba that is built otherwise finds its way alone
+            importlib.import_module(module)
+    finally:
+        del sys.modules[hidden]
+
+
+_numba, _folder = _set_up()
 
 
 def kernel(function: Function) -> Function:
@@ -80,12 +101,21 @@ def kernel(function: Function) -> Function:
     It allocates nothing, so numba's reference counts on array views are left out: with them a reading took 146 ns
     instead of 39. The option has no public name; a numba without it compiles the slower form.
     """
+    return _streaming(function, cached=_folder is not None)
+
+
+def piece(function: Function) -> Function:
+    """Compile a part of streaming kernels. They contain it, so it has no place of its own in the cache."""
+    return _streaming(function, cached=False)
+
+
+def _streaming(function: Function, *, cached: bool) -> Function:
     if _numba is None:
         return function
     try:
-        compiled: Function = _numba.njit(cache=_cached, _nrt=False)(function)
+        compiled: Function = _numba.njit(cache=cached, _nrt=False)(function)
     except (KeyError, TypeError, AttributeError):
-        compiled = _numba.njit(cache=_cached)(function)
+        compiled = _numba.njit(cache=cached)(function)
     return compiled
 
 
@@ -93,13 +123,44 @@ def batch_kernel(function: Function) -> Function:
     """Compile a batch kernel, which gives the GIL to others while it works."""
     if _numba is None:
         return function
-    compiled: Function = _numba.njit(cache=_cached, nogil=True)(function)
+    compiled: Function = _numba.njit(cache=_folder is not None, nogil=True)(function)
     return compiled
+
+
+def direct(function: Function, signature: str) -> Function:
+    """A kernel's own entry for arguments of `signature`, without numba's look at the types of each call's arguments.
+
+    That look took 150 ns of the 340 of a reading. Numbers are converted to the signature's types. A kernel that is not
+    or cannot be compiled is called by its name, whatever stands there by then.
+    """
+    compile_for = getattr(function, "compile", None)
+    if compile_for is None:
+        return function
+    try:
+        entry: Function = compile_for(signature)
+    except Exception as error:  # `readiness` meets it too and decides what to do
+        _log.debug("%s has no direct entry: %s", function.__name__, error)
+        return cast("Function", partial(_call, function.__module__, function.__name__))
+    return entry
+
+
+def _call(module: str, name: str, *args: object) -> Any:
+    return getattr(sys.modules[module], name)(*args)
 
 
 def is_compiled() -> bool:
     """Whether kernels run as machine code."""
     return _numba is not None and not _numba.config.DISABLE_JIT
+
+
+def forget_cache(why: Exception) -> bool:
+    """Whether `why` may come of a spoilt cache, as a power cut leaves it; its files are gone then: compile anew."""
+    if _folder is None or not is_compiled() or not isinstance(why, _SPOILT):
+        return False
+    _log.warning("the cache of compiled kernels in %s is spoilt (%s): they are compiled anew", _folder, why)
+    for file in _folder.rglob("*.nb[ic]"):
+        file.unlink(missing_ok=True)
+    return True
 
 
 def give_up_compiling(why: object) -> None:

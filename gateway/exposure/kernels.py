@@ -1,42 +1,34 @@
 """The streaming loops: one sensor's state is a row of `ints` and a row of `floats` (see `layout`).
 
 How it counts. A sample's level stands from its time until the next sample, at most for the sensor's hold; then there
-is a gap. The state keeps the level changes of the last 15 min in a ring, exact sums up to the head (now), and the same
+is a gap. The state keeps the level changes of the last 60 min in a ring, exact sums up to the head (now), and the same
 sums as they were at each window's edge: a window is the difference of two sums, whoever asks and however often.
 Sums are integers, so that nothing depends on how time was cut into steps, and a huge value leaves no trace.
 """
 
 import math
 
-import numpy as np
-
 from gateway.domain.moment import NO_TIME
 from gateway.domain.quality import ABSURD_ABOVE
-from gateway.exposure.bins import put_in_bins
-from gateway.exposure.compiler import kernel
+from gateway.exposure.bins import close_bin, write_long_window
+from gateway.exposure.compiler import kernel, piece
 from gateway.exposure.layout import (
     ABSURD,
+    ASKED,
     AT_SHIFT,
-    BIN_COVERED,
     BIN_MAX,
     BIN_SECOND,
-    BIN_SUMS,
-    BIN_TOTAL,
     BINS,
-    BINS_F,
-    BINS_I,
     COUNT,
     DOUBT,
-    EIGHT_HOURS,
     FIFTEEN_MIN,
-    FIGURES,
     FIVE_MIN,
     FLAGS,
     FULL_SCALE,
     HEAD,
     HOLD,
     HOLD_UNTIL,
-    INTS,
+    KEEPS_BINS,
     LAST_VALID,
     LEVEL,
     N_SUMS,
@@ -45,6 +37,7 @@ from gateway.exposure.layout import (
     OVER,
     QUALITY,
     REASON,
+    RECORDS,
     RING_F,
     RING_I,
     SHIFT_START,
@@ -54,36 +47,57 @@ from gateway.exposure.layout import (
     TAILS,
     VALUE,
     VALUE_US,
+    WINDOW,
     WINDOWS_US,
 )
-from gateway.exposure.ring import SLOT, begin, move_tails, set_level
-from gateway.exposure.sums import Floats, Ints, add, add_stretch, seconds_of
+from gateway.exposure.ring import begin, move_tails, set_level, sums_at
+from gateway.exposure.sums import Floats, Ints, add_stretch, seconds_of
 
 SECOND = 1_000_000
 UNCERTAIN, BAD, LATE = 1, 2, 3  # codes of domain.quality: kernels take plain integers
 REASON_OVER_RANGE, REASON_ABSURD = 1, 10
 EIGHT_HOURS_S = 28_800.0
+Answer = tuple[int, float, int, int, int, float, float, float, float, float, float, bool, float]
 
 
-@kernel
+@piece
+def _sum_up(s: Ints, f: Floats, end: int) -> None:
+    """From the head to `end` the present level counts, which may be a gap; a sensor with bins is cut at its seconds."""
+    level = f[LEVEL]
+    if s[KEEPS_BINS] != 0:
+        edge = (s[BIN_SECOND] + 1) * SECOND
+        closed = 0
+        while edge <= end:
+            if not math.isnan(level):
+                f[BIN_MAX] = max(f[BIN_MAX], level)
+            add_stretch(s, SUMS, level, s[FLAGS], edge - s[HEAD])
+            s[HEAD] = edge
+            close_bin(s, f)
+            edge += SECOND
+            closed += 1
+            if closed > BINS and math.isnan(level) and s[FLAGS] == 0:  # a long gap: every bin is empty by now
+                s[BIN_SECOND] = end // SECOND
+                break
+        if end > s[HEAD] and not math.isnan(level):
+            f[BIN_MAX] = max(f[BIN_MAX], level)
+    add_stretch(s, SUMS, level, s[FLAGS], end - s[HEAD])
+    s[HEAD] = end
+
+
+@piece
 def _move_head(s: Ints, f: Floats, t: int) -> None:
     """Time passes up to t ≥ head: the present level counts as long as it holds, then it is a gap."""
-    head = s[HEAD]
     if not math.isnan(f[LEVEL]) or s[FLAGS] != 0:
         end = min(t, s[HOLD_UNTIL])
-        if end > head:
-            add_stretch(s, SUMS, f[LEVEL], s[FLAGS], end - head)
-            if s.size > INTS:
-                put_in_bins(s, f, head, end, f[LEVEL])
-            s[HEAD] = head = end
+        if end > s[HEAD]:
+            _sum_up(s, f, end)
         if t >= s[HOLD_UNTIL]:
-            set_level(s, f, head, math.nan, 0)
-    if t > head and s.size > INTS:
-        put_in_bins(s, f, head, t, math.nan)
-    s[HEAD] = t
+            set_level(s, f, s[HEAD], math.nan, 0)
+    if t > s[HEAD]:
+        _sum_up(s, f, t)
 
 
-@kernel
+@piece
 def _feed(s: Ints, f: Floats, t: int, value: float, quality: int, reason: int) -> None:
     if quality == LATE:  # history only
         return
@@ -130,7 +144,7 @@ def feed_many(
         _feed(ints[i], floats[i], times[n], values[n], qualities[n], reasons[n])
 
 
-@kernel
+@piece
 def _pass_time(s: Ints, f: Floats, now: int) -> None:
     if s[HEAD] == NO_TIME:
         begin(s, f, now)
@@ -157,62 +171,94 @@ def start_shift(ints: Ints, floats: Floats, now: int, began: int) -> None:
         s[SHIFT_START] = min(began, s[HEAD])
 
 
-@kernel
+@piece
 def _total(s: Ints, at: int) -> float:
     """∫c dt between the sums at `at` and the head [unit·s]."""
     return seconds_of(s[SUMS] - s[at], s[SUMS + 1] - s[at + 1], s[SUMS + 2] - s[at + 2])
 
 
-@kernel
-def _mean(s: Ints, f: Floats, w: int, to: int) -> None:
-    at = TAILS + w * TAIL + 2
-    covered = (s[SUMS + 3] - s[at + 3]) * 1e-6
-    f[to] = _total(s, at) / covered if covered > 0.0 else math.nan
-    f[to + 1] = covered
+@piece
+def _covered(s: Ints, w: int) -> float:
+    """Covered time of window w [s]."""
+    return float((s[SUMS + 3] - s[TAILS + w * TAIL + 5]) * 1e-6)
 
 
-@kernel
-def figures(ints: Ints, floats: Floats, i: int, now: int) -> None:
-    """Write the live figures of sensor i as of now into its FIGURES."""
-    s, f = ints[i], floats[i]
-    _pass_time(s, f, now)
+@piece
+def _mean(s: Ints, w: int) -> float:
+    covered = _covered(s, w)
+    return _total(s, TAILS + w * TAIL + 2) / covered if covered > 0.0 else math.nan
+
+
+@piece
+def _figures(s: Ints, f: Floats) -> Answer:
+    """The live figures as of the head, in the order and with the types of `domain.figures.Figures`."""
     move_tails(s, f)
-    f[FIGURES] = s[HEAD]
-    f[FIGURES + 1] = f[VALUE]
-    f[FIGURES + 2] = s[QUALITY]
-    f[FIGURES + 3] = s[REASON]
-    f[FIGURES + 4] = s[VALUE_US]
-    _mean(s, f, ONE_MIN, FIGURES + 5)
-    _mean(s, f, FIVE_MIN, FIGURES + 7)
     at = TAILS + FIFTEEN_MIN * TAIL + 2
-    f[FIGURES + 9] = _total(s, at) / (WINDOWS_US[FIFTEEN_MIN] * 1e-6)
-    f[FIGURES + 10] = (s[SUMS + 3] - s[at + 3]) * 1e-6
-    f[FIGURES + 11] = 1.0 if s[SUMS + 4] > s[at + 4] else 0.0
-    f[FIGURES + 12] = _total(s, AT_SHIFT) / EIGHT_HOURS_S
+    return (
+        int(s[HEAD]), float(f[VALUE]), int(s[QUALITY]), int(s[REASON]), int(s[VALUE_US]),
+        float(_mean(s, ONE_MIN)), _covered(s, ONE_MIN), float(_mean(s, FIVE_MIN)), _covered(s, FIVE_MIN),
+        float(_total(s, at) / (WINDOWS_US[FIFTEEN_MIN] * 1e-6)), _covered(s, FIFTEEN_MIN),
+        bool(s[SUMS + 4] > s[at + 4]), float(_total(s, AT_SHIFT) / EIGHT_HOURS_S),
+    )  # fmt: skip
+
+
+@kernel
+def figures(ints: Ints, floats: Floats, i: int, now: int) -> Answer:
+    """The live figures of sensor i as of now."""
+    _pass_time(ints[i], floats[i], now)
+    return _figures(ints[i], floats[i])
+
+
+@kernel
+def sample(ints: Ints, floats: Floats, i: int, t: int, value: float, quality: int, reason: int) -> Answer:
+    """`feed`, and the figures as of that sample."""
+    _feed(ints[i], floats[i], t, value, quality, reason)
+    _pass_time(ints[i], floats[i], t)
+    return _figures(ints[i], floats[i])
+
+
+@piece
+def _write_since(s: Ints, f: Floats, at: int, to: int) -> None:
+    """Write what lies between the sums at `at` and the head: N_WINDOW numbers."""
+    f[to] = _total(s, at)
+    for n in range(1, N_WINDOW):
+        f[to + n] = (s[SUMS + 2 + n] - s[at + 2 + n]) * 1e-6
 
 
 @kernel
 def state(ints: Ints, floats: Floats, i: int, now: int) -> None:
-    """Write everything that limits are judged by, as of now, into STATE of sensor i."""
+    """Write the shift so far and the present level of sensor i, as of now, into its STATE."""
     s, f = ints[i], floats[i]
     _pass_time(s, f, now)
-    move_tails(s, f)
-    to = STATE
-    for w in range(len(WINDOWS_US) + 1):
-        at = TAILS + w * TAIL + 2 if w < len(WINDOWS_US) else AT_SHIFT
-        f[to] = _total(s, at)
-        for n in range(1, N_WINDOW):
-            f[to + n] = (s[SUMS + 2 + n] - s[at + 2 + n]) * 1e-6
-        to += N_WINDOW
+    _write_since(s, f, AT_SHIFT, STATE)
+    to = STATE + N_WINDOW
     f[to] = (s[HEAD] - s[SHIFT_START]) * 1e-6
     f[to + 1] = f[LEVEL]
     f[to + 2] = s[FLAGS]
     f[to + 3] = f[LAST_VALID]
 
 
+@piece
+def _edge(s: Ints, f: Floats, length: int) -> tuple[int, int]:
+    """Where the sums at the edge of the window of this length stand, and the record there."""
+    for w in range(len(WINDOWS_US)):
+        if WINDOWS_US[w] == length:
+            move_tails(s, f)
+            return TAILS + w * TAIL + 2, s[TAILS + w * TAIL + 1]
+    return ASKED, sums_at(s, f, ASKED, s[HEAD] - length)
+
+
 @kernel
-def time_to_window(ints: Ints, floats: Floats, i: int, w: int, mean: float) -> float:
-    """After how many seconds at the present level short window w passes `mean`; -1 never, NaN in a gap.
+def window(ints: Ints, floats: Floats, i: int, length: int) -> None:
+    """Write the window of this length, up to LONGEST_US, that ends at the head of sensor i into its WINDOW."""
+    s, f = ints[i], floats[i]
+    at, _ = _edge(s, f, length)
+    _write_since(s, f, at, WINDOW)
+
+
+@kernel
+def time_to_window(ints: Ints, floats: Floats, i: int, length: int, mean: float) -> float:
+    """After how many seconds at the present level the window of this length passes `mean`; -1 never, NaN in a gap.
 
     The window loses its oldest stretches while the present level enters: piecewise linear, so the crossing is exact.
     """
@@ -220,44 +266,29 @@ def time_to_window(ints: Ints, floats: Floats, i: int, w: int, mean: float) -> f
     level = f[LEVEL]
     if math.isnan(level):
         return math.nan
-    move_tails(s, f)
-    at = TAILS + w * TAIL
-    target = mean * WINDOWS_US[w] * 1e-6
-    total = _total(s, at + 2)
+    here, last = s[HEAD] - length, s[COUNT] - 1
+    at, k = _edge(s, f, length)
+    target = mean * length * 1e-6
+    total = _total(s, at)
     if total > target:
         return 0.0
-    passed, here, k, last = 0.0, s[at], s[at + 1], s[COUNT] - 1
+    passed = 0.0
     while here < s[HEAD]:
-        there = s[RING_I + ((k + 1) & SLOT)] >> 3 if k < last else s[HEAD]
-        leaving = f[RING_F + (k & SLOT)]
+        there = s[RING_I + (k + 1) % RECORDS] >> 3 if k < last else s[HEAD]
+        leaving = f[RING_F + k % RECORDS]
         slope = level - (0.0 if math.isnan(leaving) else leaving)
-        length = (there - here) * 1e-6
-        if slope > 0.0 and total + slope * length > target:
+        span = (there - here) * 1e-6
+        if slope > 0.0 and total + slope * span > target:
             return float(passed + (target - total) / slope)
-        total += slope * length
-        passed += length
+        total += slope * span
+        passed += span
         here = there
         k += 1
     return -1.0
 
 
 @kernel
-def eight_hours(ints: Ints, floats: Floats, i: int, now: int) -> None:
-    """Write the last 8 h in whole seconds into EIGHT_HOURS: the open second, once begun, counts as one of them."""
-    s, f = ints[i], floats[i]
-    _pass_time(s, f, now)
-    slot = s[BIN_SECOND] % BINS
-    old = s[BINS_I + slot] & 0xFFFFFFFF
-    if s[HEAD] % SECOND == 0:
-        old, slot = np.int64(0), np.int64(-1)
-    add(s, BIN_SUMS, f[BINS_F + slot], -old)
-    total = seconds_of(s[BIN_SUMS], s[BIN_SUMS + 1], s[BIN_SUMS + 2]) + f[BIN_TOTAL] * 1e-6
-    add(s, BIN_SUMS, f[BINS_F + slot], old)
-    highest = f[BIN_MAX] if s[BIN_COVERED] > 0 else -math.inf
-    for n in range(BINS):
-        word = s[BINS_I + n]
-        if word & 0xFFFFFFFF > 0 and n != slot:
-            highest = max(highest, float(np.int32(word >> 32).view(np.float32)))
-    f[EIGHT_HOURS] = total
-    f[EIGHT_HOURS + 1] = (s[BIN_SUMS + 3] + s[BIN_COVERED] - old) * 1e-6
-    f[EIGHT_HOURS + 2] = highest
+def long_window(ints: Ints, floats: Floats, i: int, w: int, now: int) -> None:
+    """Write long window w of sensor i, in the whole seconds that are over by now, into its WINDOW."""
+    _pass_time(ints[i], floats[i], now)
+    write_long_window(ints[i], floats[i], w)

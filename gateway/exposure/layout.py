@@ -7,14 +7,20 @@ Times and lengths are µs. An exact sum is three integers ("limbs"), see `sums.a
 
 from typing import Final
 
-WINDOWS_US: Final = (60_000_000, 300_000_000, 600_000_000, 900_000_000)
-"""The short windows: 1 and 5 min (alarm ladder, limits reference 6.3), 10 min (NIOSH H2S ceiling), 15 min (STEL)."""
-ONE_MIN, FIVE_MIN, TEN_MIN, FIFTEEN_MIN = range(4)
+WINDOWS_US: Final = (60_000_000, 300_000_000, 900_000_000)
+"""Windows that run along: 1 and 5 min (alarm ladder, limits reference 6.3), 15 min (STEL)."""
+ONE_MIN, FIVE_MIN, FIFTEEN_MIN = range(3)
+LONGEST_US: Final = 3_600_000_000
+"""Any other window up to 60 min is summed from the ring when it is asked for, as NIOSH's 10 min of H2S."""
+LONG_S: Final = (28_800, 36_000)
+"""[s] Windows of whole seconds that run along in the bins: 8 and 10 h."""
 
-RECORDS: Final = 2048
-"""Level changes kept per sensor, a power of two: 15 min at 2.2 a second; above that whole seconds are merged."""
-BINS: Final = 28_800
-"""One-second bins of the rolling 8 h window."""
+RECORDS: Final = 3_648
+"""Level changes kept per sensor: 60 min at one a second; above that the older ones are merged, see `ring`."""
+RECENT: Final = 2_048
+"""At most so many of them are of the last 15 min, which are kept as they came up to 2.2 a second."""
+BINS: Final = 36_000
+"""One-second bins: as long as the longest window."""
 
 OVER: Final = 1      # the level is a lower bound: the sensor was over its range
 DOUBT: Final = 2     # the level counts but is no evidence of compliance
@@ -28,19 +34,22 @@ QUALITY: Final = 3
 REASON: Final = 4
 FLAGS: Final = 5                # of the present level
 HOLD: Final = 6                 # the longest time that one sample may stand for
-COUNT: Final = 7                # records written so far; record k stands in slot k % RECORDS
-MERGES: Final = 8               # how often the ring was merged to whole seconds
+COUNT: Final = 7                # the next record's number; record k stands in slot k % RECORDS
+MERGES: Final = 8               # how often the ring was merged
 SHIFT_START: Final = 9
-SUMS: Final = 10                # 3 limbs of ∫c dt, then covered, over-range, doubtful and absurd time, since ever
+KEEPS_BINS: Final = 10          # 1: this sensor keeps one-second bins
+FIRST: Final = 11               # the oldest record that is still there
+SUMS: Final = 12                # 3 limbs of ∫c dt, then covered, over-range, doubtful and absurd time, since ever
 N_SUMS: Final = 7
 AT_SHIFT: Final = SUMS + N_SUMS   # the same as they were when the shift began
-TAILS: Final = AT_SHIFT + N_SUMS  # per short window: edge, record at the edge, the sums as they were at the edge
+TAILS: Final = AT_SHIFT + N_SUMS  # per window: edge, record at the edge, the sums as they were at the edge
 TAIL: Final = 2 + N_SUMS
-BIN_SECOND: Final = TAILS + 4 * TAIL  # the open bin, its covered time; 3 limbs and covered time of the closed bins
-BIN_COVERED: Final = BIN_SECOND + 1
-BIN_SUMS: Final = BIN_COVERED + 1
-RING_I: Final = 80              # records: start << 3 | flags
-BINS_I: Final = RING_I + RECORDS  # bins: float32 maximum << 32 | covered time
+ASKED: Final = TAILS + 3 * TAIL   # the sums as they were at the edge of the window that was asked for
+BIN_SECOND: Final = ASKED + N_SUMS  # the open bin
+AT_BIN: Final = BIN_SECOND + 1    # the sums as they were when it was opened
+LONG: Final = AT_BIN + N_SUMS     # per long window: sums of its closed bins
+RING_I: Final = 88              # records: start << 3 | flags
+BINS_I: Final = RING_I + RECORDS  # bins: float32 maximum << 32 | flags << 20 | covered time
 INTS: Final = BINS_I
 INTS_8H: Final = BINS_I + BINS
 
@@ -49,15 +58,12 @@ LEVEL: Final = 0                # the present level, NaN in a gap
 VALUE: Final = 1                # the newest sample as it came
 LAST_VALID: Final = 2           # the newest level that counted
 FULL_SCALE: Final = 3           # NaN: unknown
-BIN_TOTAL: Final = 4            # of the open bin: ∫c dt and maximum
-BIN_MAX: Final = 5
-FIGURES: Final = 8              # answer of `figures`, in the order of domain.figures.Figures
-N_FIGURES: Final = 13
-STATE: Final = FIGURES + N_FIGURES  # answer of `state`: N_WINDOW numbers per short window, then for the shift, then now
+BIN_MAX: Final = 4              # maximum of the open bin
 N_WINDOW: Final = 5             # ∫c dt [unit·s], covered, over-range, doubtful, absurd time [s]
-N_STATE: Final = 5 * N_WINDOW + 4  # … elapsed time of the shift [s], present level, its flags, last valid level
-EIGHT_HOURS: Final = STATE + N_STATE  # answer of `eight_hours`: ∫c dt [unit·s], covered [s], maximum
-RING_F: Final = 64              # records: level, NaN for a gap
+STATE: Final = 5                # answer of `state`: N_WINDOW numbers of the shift, then now:
+N_STATE: Final = N_WINDOW + 4   # elapsed time of the shift [s], present level, its flags, last valid level
+WINDOW: Final = STATE + N_STATE  # answer of `window`: N_WINDOW numbers; of `long_window`: and the maximum
+RING_F: Final = 24              # records: level, NaN for a gap
 BINS_F: Final = RING_F + RECORDS  # bins: mean level of the covered time
 FLOATS: Final = BINS_F
 FLOATS_8H: Final = BINS_F + BINS

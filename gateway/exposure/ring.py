@@ -1,19 +1,22 @@
-"""The level changes of a sensor in its ring, and the edges of the short windows that move along them."""
+"""The level changes of a sensor in its ring, and the edges of the windows that move along them."""
 
 import math
 
 from gateway.domain.moment import NO_TIME
-from gateway.exposure.compiler import kernel
+from gateway.exposure.compiler import piece
 from gateway.exposure.layout import (
     BIN_MAX,
     BIN_SECOND,
     COUNT,
     FIFTEEN_MIN,
+    FIRST,
     FLAGS,
     HEAD,
     LEVEL,
+    LONGEST_US,
     MERGES,
     N_SUMS,
+    RECENT,
     RECORDS,
     RING_F,
     RING_I,
@@ -27,11 +30,11 @@ from gateway.exposure.sums import Floats, Ints, add_stretch
 
 SECOND = 1_000_000
 LONGEST_RECORD = 3_600 * SECOND  # equal levels share a record; bounded, so that a limb times its length fits 63 bits
+OLD_GRAIN = 4 * SECOND
 BEFORE_ALL = -(1 << 59)
-SLOT = RECORDS - 1
 
 
-@kernel
+@piece
 def begin(s: Ints, f: Floats, t: int) -> None:
     """The first event of a sensor: before it lies one endless gap."""
     s[HEAD] = t
@@ -47,62 +50,92 @@ def begin(s: Ints, f: Floats, t: int) -> None:
         s[TAILS + w * TAIL] = t - WINDOWS_US[w]
 
 
-@kernel
-def _move_tail(s: Ints, f: Floats, w: int, edge: int) -> None:
-    """Bring the edge of short window `w` forward to `edge`."""
+@piece
+def _move_tail(s: Ints, f: Floats, w: int) -> None:
+    """Bring the edge of window `w` forward."""
     at = TAILS + w * TAIL
+    edge = s[HEAD] - WINDOWS_US[w]
     here, k, last = s[at], s[at + 1], s[COUNT] - 1
+    if edge <= here:
+        return
+    slot = k % RECORDS
     while k < last:
-        there = s[RING_I + ((k + 1) & SLOT)] >> 3
+        after = slot + 1 if slot + 1 < RECORDS else 0
+        there = s[RING_I + after] >> 3
         if there > edge:
             break
-        add_stretch(s, at + 2, f[RING_F + (k & SLOT)], s[RING_I + (k & SLOT)] & 7, there - here)
-        here = there
+        add_stretch(s, at + 2, f[RING_F + slot], s[RING_I + slot] & 7, there - here)
+        here, slot = there, after
         k += 1
-    add_stretch(s, at + 2, f[RING_F + (k & SLOT)], s[RING_I + (k & SLOT)] & 7, edge - here)
+    add_stretch(s, at + 2, f[RING_F + slot], s[RING_I + slot] & 7, edge - here)
     s[at], s[at + 1] = edge, k
 
 
-@kernel
+@piece
 def move_tails(s: Ints, f: Floats) -> None:
-    """Bring the edges of all short windows to where they belong with the head where it is."""
+    """Bring the edges of all windows that run along to where they belong with the head where it is."""
     for w in range(len(WINDOWS_US)):
-        edge = s[HEAD] - WINDOWS_US[w]
-        if edge > s[TAILS + w * TAIL]:
-            _move_tail(s, f, w, edge)
+        _move_tail(s, f, w)
 
 
-@kernel
-def _write(s: Ints, f: Floats, k: int, start: int, level: float, flags: int) -> None:
-    s[RING_I + (k & SLOT)] = start << 3 | flags
-    f[RING_F + (k & SLOT)] = level
+@piece
+def sums_at(s: Ints, f: Floats, to: int, edge: int) -> int:
+    """Write the sums as they were at `edge` into s[to:]: the head's, less what lies between. Returns the record there.
 
-
-@kernel
-def _merge(s: Ints, f: Floats) -> None:
-    """Merge the ring's records within each whole second to one level and one gap, exact in integral and time.
-
-    Only a sensor that changes its level more than twice a second for 15 min comes here. What is not exact any more
-    is the place of a window's edge inside a merged second.
+    The edge lies at most LONGEST_US back.
     """
-    first, last = s[TAILS + FIFTEEN_MIN * TAIL + 1], s[COUNT] - 1
+    for n in range(N_SUMS):
+        s[to + n] = s[SUMS + n]
+    k, until = s[COUNT] - 1, s[HEAD]
+    slot = k % RECORDS
+    while True:
+        opened = s[RING_I + slot] >> 3
+        length = until - max(opened, edge)
+        if length > 0:
+            add_stretch(s, to, f[RING_F + slot], s[RING_I + slot] & 7, -length)
+        if opened <= edge or k <= s[FIRST]:
+            return int(k)
+        until = opened
+        k -= 1
+        slot = slot - 1 if slot > 0 else RECORDS - 1
+
+
+@piece
+def _write(s: Ints, f: Floats, k: int, start: int, level: float, flags: int) -> None:
+    s[RING_I + k % RECORDS] = start << 3 | flags
+    f[RING_F + k % RECORDS] = level
+
+
+@piece
+def _merge(s: Ints, f: Floats) -> None:
+    """Make room: records of one grain of time become one level and one gap, exact in integral and covered time.
+
+    The grain is 4 s for what is older than 15 min, and 1 s for the rest where that has too many. Only a sensor that
+    changes its level more than once a second comes here, and what is not exact any more is the place of a window's edge
+    inside a merged grain. The tails must be where they belong.
+    """
+    first, last = s[FIRST], s[COUNT] - 1
+    recent = s[TAILS + FIFTEEN_MIN * TAIL + 1]
+    crowded = last - recent > RECENT
     k = to = first
-    start = s[RING_I + (k & SLOT)] >> 3
+    start = s[RING_I + k % RECORDS] >> 3
     while k < last:
-        end_of_second = (start // SECOND + 1) * SECOND
-        if k + 2 >= last or s[RING_I + ((k + 2) & SLOT)] >> 3 >= end_of_second:  # one or two in it: as they were
-            _write(s, f, to, start, f[RING_F + (k & SLOT)], s[RING_I + (k & SLOT)] & 7)
+        stop, grain = (recent, OLD_GRAIN) if k < recent else (last, SECOND)
+        end = (start // grain + 1) * grain
+        kept = k >= recent and not crowded
+        if kept or k + 2 >= stop or s[RING_I + (k + 2) % RECORDS] >> 3 >= end:  # one or two in it: as they were
+            _write(s, f, to, start, f[RING_F + k % RECORDS], s[RING_I + k % RECORDS] & 7)
             to += 1
             k += 1
-            start = s[RING_I + (k & SLOT)] >> 3
+            start = s[RING_I + k % RECORDS] >> 3
             continue
         total, covered, gap = 0.0, 0, 0
         flags_covered = flags_gap = 0
         opened = start
-        while k < last and start < end_of_second:  # the last of them may reach beyond the second and is cut there
-            level, flags = f[RING_F + (k & SLOT)], s[RING_I + (k & SLOT)] & 7
-            until = s[RING_I + ((k + 1) & SLOT)] >> 3
-            length = min(until, end_of_second) - start
+        while k < stop and start < end:  # the last of them may reach beyond the grain and is cut there
+            level, flags = f[RING_F + k % RECORDS], s[RING_I + k % RECORDS] & 7
+            until = s[RING_I + (k + 1) % RECORDS] >> 3
+            length = min(until, end) - start
             if math.isnan(level):
                 gap += length
                 flags_gap |= flags
@@ -110,8 +143,8 @@ def _merge(s: Ints, f: Floats) -> None:
                 total += level * length
                 covered += length
                 flags_covered |= flags
-            start = min(until, end_of_second)
-            if until <= end_of_second:
+            start = min(until, end)
+            if until <= end:
                 k += 1
         if covered > 0:
             _write(s, f, to, opened, total / covered, flags_covered)
@@ -119,31 +152,32 @@ def _merge(s: Ints, f: Floats) -> None:
         if gap > 0:
             _write(s, f, to, opened + covered, math.nan, flags_gap)
             to += 1
-    _write(s, f, to, start, f[RING_F + (last & SLOT)], s[RING_I + (last & SLOT)] & 7)
+    _write(s, f, to, start, f[RING_F + last % RECORDS], s[RING_I + last % RECORDS] & 7)
     s[COUNT] = to + 1
     s[MERGES] += 1
-    for w in range(len(WINDOWS_US)):  # the sums at the edges: the head's, less what lies between
+    for w in range(len(WINDOWS_US)):
         at = TAILS + w * TAIL
-        for n in range(N_SUMS):
-            s[at + 2 + n] = s[SUMS + n]
-        edge, k, until = s[at], to, s[HEAD]
-        while k >= first:
-            opened = s[RING_I + (k & SLOT)] >> 3
-            length = until - max(opened, edge)
-            if length > 0:
-                add_stretch(s, at + 2, f[RING_F + (k & SLOT)], s[RING_I + (k & SLOT)] & 7, -length)
-            until = opened
-            if opened <= edge:
-                break
-            k -= 1
-        s[at + 1] = k
+        s[at + 1] = sums_at(s, f, at + 2, s[at])
 
 
-@kernel
+@piece
+def _make_room(s: Ints, f: Floats) -> None:
+    """Let go of what no window reaches any more; merge, if that is nothing."""
+    move_tails(s, f)
+    k = s[FIRST]
+    while k + 1 < s[COUNT] and s[RING_I + (k + 1) % RECORDS] >> 3 <= s[HEAD] - LONGEST_US:
+        k += 1
+    if k > s[FIRST]:
+        s[FIRST] = k
+    else:
+        _merge(s, f)
+
+
+@piece
 def set_level(s: Ints, f: Floats, t: int, level: float, flags: int) -> None:
     """From t = head on the level is this one."""
     last = s[COUNT] - 1
-    opened = s[RING_I + (last & SLOT)] >> 3
+    opened = s[RING_I + last % RECORDS] >> 3
     same = flags == s[FLAGS] and (level == f[LEVEL] or (math.isnan(level) and math.isnan(f[LEVEL])))
     f[LEVEL] = level
     s[FLAGS] = flags
@@ -152,10 +186,8 @@ def set_level(s: Ints, f: Floats, t: int, level: float, flags: int) -> None:
     if opened == t:  # nothing was summed at the level before: the newest at one instant counts
         _write(s, f, last, t, level, flags)
         return
-    if last + 1 - s[TAILS + FIFTEEN_MIN * TAIL + 1] >= RECORDS:
-        move_tails(s, f)
-        if last + 1 - s[TAILS + FIFTEEN_MIN * TAIL + 1] >= RECORDS - 8:
-            _merge(s, f)
-            last = s[COUNT] - 1
+    if last + 1 - s[FIRST] >= RECORDS:
+        _make_room(s, f)
+        last = s[COUNT] - 1
     _write(s, f, last + 1, t, level, flags)
     s[COUNT] = last + 2

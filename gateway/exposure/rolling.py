@@ -11,36 +11,43 @@ import numpy.typing as npt
 from gateway.domain.quality import ABSURD_ABOVE
 from gateway.exposure import batch_kernels
 from gateway.exposure.layout import ABSURD, OVER
+from gateway.exposure.windows import Floats, Ints, Windows, ring_size
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """How parts are run: `map`, or the `map` of a thread pool (the kernels give the GIL away)."""
 
 _SPOILT: Final = OVER | ABSURD
+_PACK: Final = 500_000
+"""Samples that a thread takes at a time; fewer, and handing over costs more than it brings."""
 
 
 class Rolling(NamedTuple):
     """The windows that end at each of n samples. A sample itself counts from its time on, so not yet in its own window.
 
     low: ∫c dt ÷ window with gaps as 0 [unit]; at least full scale while an absurd value is inside.
-    coverage: share of the window that samples stood for, 0 to 1. What lies before the first sample is a gap.
+    gaps_us: what no sample stood for in the window [µs]; what lies before the first sample is a gap.
     spoilt: whether an over-range or absurd value is inside, so that no upper bound is known; None: nowhere.
     """
 
     low: Floats
-    coverage: Floats
+    gaps_us: Ints
     spoilt: npt.NDArray[np.bool_] | None
+    window_us: int
+
+    @property
+    def coverage(self) -> Floats:
+        """Share of the window that samples stood for, 0 to 1."""
+        return np.asarray((self.window_us - self.gaps_us) / self.window_us)
 
     def mean(self) -> Floats:
         """Mean of the covered time [unit], NaN where nothing is covered."""
-        covered = np.where(self.coverage > 0.0, self.coverage, math.nan)
-        return self.low / covered
+        covered_us = np.where(self.gaps_us < self.window_us, self.window_us - self.gaps_us, math.nan)
+        return self.low * self.window_us / covered_us
 
     def high(self, full_scale: float) -> Floats:
         """Upper bound with gaps at full scale [unit]; NaN: unknown (limits reference 4.9)."""
-        high = self.low + (1.0 - self.coverage) * full_scale
-        high[self.coverage >= 1.0] = self.low[self.coverage >= 1.0]
+        high = self.low + self.gaps_us / self.window_us * full_scale
+        high[self.gaps_us == 0] = self.low[self.gaps_us == 0]
         if self.spoilt is not None:
             high[self.spoilt] = math.nan
         return high
@@ -60,62 +67,62 @@ class Samples(NamedTuple):
 
 
 def rolling_means(
-    samples: Samples, window_us: int, hold_us: int, *, full_scale: float = math.nan, run: Run = map, parts: int = 1
-) -> Rolling:
+    samples: Samples, window_us: int, hold_us: int, *, full_scale: float = math.nan, run: Run = map, parts: int = 1,
+    out: Floats | None = None,
+) -> Rolling:  # fmt: skip
     """The windows (t - window, t] at every sample t: zero-order hold up to `hold_us`, edges where they fall.
 
     run, parts: cut the record into parts that `run` computes, with the same result bit for bit.
-    ValueError: lengths that differ, times that fall, a window or hold that is not positive.
+    out: float64, as long as the samples: where `low` is written, for callers that come again (fresh memory costs a
+    fifth of the time). ValueError: lengths that differ, times that fall, a window or hold that is not positive.
     """
-    return _rolling([samples], window_us, hold_us, full_scale, run, parts)[0]
+    return _rolling([samples], window_us, hold_us, full_scale, run, parts, out)[0]
 
 
 def rolling_means_of(
-    sensors: Sequence[Samples], window_us: int, hold_us: int, *, full_scale: float = math.nan, run: Run = map
-) -> list[Rolling]:
-    """`rolling_means` of several sensors; `run` as the `map` of a thread pool computes them side by side."""
-    return _rolling(sensors, window_us, hold_us, full_scale, run, 1)
+    sensors: Sequence[Samples], window_us: int, hold_us: int, *, full_scale: float = math.nan, run: Run = map,
+    out: Floats | None = None,
+) -> list[Rolling]:  # fmt: skip
+    """`rolling_means` of several sensors; `run` as the `map` of a thread pool computes them side by side.
+
+    out: as long as the samples of all of them together.
+    """
+    return _rolling(sensors, window_us, hold_us, full_scale, run, 1, out)
 
 
 def _rolling(
-    sensors: Sequence[Samples], window_us: int, hold_us: int, full_scale: float, run: Run, parts: int
-) -> list[Rolling]:
+    sensors: Sequence[Samples], window_us: int, hold_us: int, full_scale: float, run: Run, parts: int,
+    out: Floats | None,
+) -> list[Rolling]:  # fmt: skip
     if window_us <= 0 or hold_us <= 0:
         raise ValueError(f"a window of {window_us} µs with a hold of {hold_us} µs: both must be above 0")
     records = [_checked(samples) for samples in sensors]
-    size = max((_positions(samples.times_us, window_us) for samples in records), default=0)
-    # the largest value for a whole window fits the big unit's 62 bits, and a scratch full of remainders the grain's
-    unit = 2.0 ** max(0, math.ceil(math.log2(ABSURD_ABOVE * window_us)) - 61)
-    grain = unit * 2.0 ** (math.ceil(math.log2(max(size, 1))) - 61)
     # one block of memory for all answers, and scratch that goes from part to part: fresh pages cost more than the sums
     ends = np.cumsum([samples.times_us.size for samples in records], dtype=np.int64).tolist()
-    low, coverage = np.empty(ends[-1] if ends else 0), np.empty(ends[-1] if ends else 0)
+    # and memory that is born as zero costs nothing where it stays so
+    total = ends[-1] if ends else 0
+    if out is not None and (out.shape != (total,) or out.dtype != np.float64 or not out.flags.c_contiguous):
+        raise ValueError(f"out: expected {total} float64 in one piece, got {out.shape} {out.dtype}")
+    low, gaps = np.empty(total) if out is None else out, np.zeros(total, np.int64)
     plain = [
-        Rolling(low[end - samples.times_us.size : end], coverage[end - samples.times_us.size : end], None)
+        Rolling(low[end - samples.times_us.size : end], gaps[end - samples.times_us.size : end], None, window_us)
         for samples, end in zip(records, ends, strict=True)
     ]
-    scratch: list[tuple[Floats, Ints]] = []
+    size = max((ring_size(samples.times_us, window_us) for samples in records), default=0)
+    windows = Windows(size, window_us, hold_us)
 
-    def part(which: tuple[int, int, int]) -> int:
-        number, first, stop = which
-        samples, out = records[number], plain[number]
-        try:
-            own = scratch.pop()
-        except IndexError:
-            own = np.empty(size), np.empty((batch_kernels.SCRATCH_INTS, size), np.int64)
-        met = batch_kernels.rolling_means(
-            samples.times_us, samples.values, window_us, hold_us, first, stop, unit, grain, *own, out.low, out.coverage
-        )
-        scratch.append(own)
-        return int(met)
+    done: list[tuple[int, int]] = []  # appending is safe between threads, and what else they write is apart
 
-    work = [
-        (number, first, stop)
-        for number, samples in enumerate(records)
-        for first, stop in _cuts(samples.times_us.size, parts)
-    ]
+    def fill(work: list[_Part]) -> None:
+        for number, first, stop in work:
+            (t, v, _), ours = records[number], plain[number]
+            met = windows.fill(t, v, first, stop, ours.low[first:stop], ours.gaps_us[first:stop])
+            done.append((number, met))
+
+    for _ in run(fill, _packs(records, parts)):
+        pass
     met = [0] * len(records)
-    for (number, _, _), found in zip(work, run(part, work), strict=True):
+    for number, found in done:
         met[number] |= found
     return [
         _bounded(samples, out, found, window_us, hold_us, full_scale)
@@ -123,21 +130,33 @@ def _rolling(
     ]
 
 
+class _Part(NamedTuple):
+    """Samples first to stop - 1 of one record."""
+
+    number: int
+    first: int
+    stop: int
+
+
+def _packs(records: Sequence[Samples], parts: int) -> list[list[_Part]]:
+    """Parts that are worth handing to a thread: whole small records together, a large one in `parts`."""
+    packs: list[list[_Part]] = [[]]
+    room = _PACK
+    for number, samples in enumerate(records):
+        for first, stop in _cuts(samples.times_us.size, parts):
+            if packs[-1] and (parts > 1 or stop - first > room):
+                packs.append([])
+                room = _PACK
+            packs[-1].append(_Part(number, first, stop))
+            room -= stop - first
+    return packs
+
+
 def _checked(samples: Samples) -> Samples:
     t, v = np.ascontiguousarray(samples.times_us, np.int64), np.ascontiguousarray(samples.values, np.float64)
     if t.ndim != 1 or t.shape != v.shape or (samples.flags is not None and samples.flags.shape != t.shape):
         raise ValueError("rolling_means expects times, values and flags of one length")
     return Samples(t, v, samples.flags)
-
-
-def _positions(t: Ints, window_us: int) -> int:
-    """How many stretches the kernel's scratch holds: those of the fullest windows of a chunk, and some chunks more."""
-    starts = np.arange(0, t.size, batch_kernels.CHUNK)
-    if not starts.size:
-        return 0
-    stops = np.minimum(starts + batch_kernels.CHUNK, t.size)
-    within = int((stops - np.searchsorted(t, t[starts] - window_us, side="right")).max()) + 1
-    return within + min(max(2 * within, 4 * batch_kernels.CHUNK), t.size) + 4
 
 
 def _cuts(n: int, parts: int) -> list[tuple[int, int]]:
@@ -169,4 +188,4 @@ def _bounded(samples: Samples, plain: Rolling, met: int, window_us: int, hold_us
     absurd_inside = inside(absurd)
     if not math.isnan(full_scale):
         np.maximum(plain.low, full_scale, out=plain.low, where=absurd_inside)
-    return Rolling(plain.low, plain.coverage, absurd_inside | inside(over))
+    return plain._replace(spoilt=absurd_inside | inside(over))

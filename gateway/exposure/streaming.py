@@ -1,7 +1,7 @@
 """The live exposure of all sensors of a gateway: samples and time in, figures and verdicts out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +13,15 @@ from gateway.domain.limits import Limit
 from gateway.domain.moment import NO_TIME, SECOND_US
 from gateway.domain.quality import Quality, Reason
 from gateway.exposure import kernels, layout
+from gateway.exposure.compiler import direct
 from gateway.exposure.place_air import Present
 from gateway.exposure.sums import LIMB, LIMB_MASK
 from gateway.exposure.verdicts import Channel, Instant, Window, judge_instant, judge_window, method_of
 
 _LONGEST_HOLD_US = 24 * 3_600 * SECOND_US
+_ONE_LOOK = "(int64[:,::1], float64[:,::1], int64, int64)"
+_ONE_SAMPLE = "(int64[:,::1], float64[:,::1], int64, int64, float64, int64, int64)"
+_new_tuple = tuple.__new__  # of a named tuple: 13 numbers in order need no second look at each
 
 
 class Line(NamedTuple):
@@ -38,40 +42,62 @@ def hold_s_for(period_s: float, max_age_s: float | None = None, *, dust: bool = 
     return max_age_s if max_age_s is not None else min(3.0 * period_s, 180.0 if dust else 30.0)
 
 
-class RollingEightHours(NamedTuple):
-    """The rolling 8 h window in whole seconds: an indicator, never the regulatory TWA (reference 4.1)."""
+class LongWindow(NamedTuple):
+    """A rolling window of 8 or 10 h: an indicator, never the regulatory TWA (reference 4.1).
+
+    It consists of the whole seconds of engine time that are over. total: ∫c dt [unit·s]; covered_s: covered time [s].
+    over_s, doubt_s, absurd_s: seconds in which a value was a lower bound, uncertain, no number [s]. maximum: highest
+    level (float32), -inf without one.
+    """
 
     total: float
     covered_s: float
+    over_s: float
+    doubt_s: float
+    absurd_s: float
     maximum: float
+
+
+def window_minutes(limit: Limit) -> int | None:
+    """The live window that a limit is judged by [min]; 0: the level or the shift's sums; None: there is no such one."""
+    if method_of(limit) != "rolling":
+        return 0
+    return limit.averaging_minutes if limit.averaging_minutes * 60 * SECOND_US <= layout.LONGEST_US else None
 
 
 class Streaming:
     """Exposure of `lines`, by index. All times are engine time [µs]; a sensor's time never goes back.
 
     shift_hours: the site's shift, for NIOSH's divisor (reference 4.2) and the horizon of time to limit.
-    rolling_8h: keep one-second bins too (0.5 MB a sensor, touched only as time passes).
+    rolling_8h: whether all sensors, or which, keep one-second bins too, for 8 and 10 h (0.58 MB a sensor, taken as time
+    passes; without them 0.06 MB).
     """
 
-    def __init__(self, lines: Sequence[Line], *, shift_hours: float = 8.0, rolling_8h: bool = True) -> None:
+    def __init__(
+        self, lines: Sequence[Line], *, shift_hours: float = 8.0, rolling_8h: bool | Collection[int] = True
+    ) -> None:
         for number, line in enumerate(lines):
             if not 0.0 < line.hold_s * SECOND_US <= _LONGEST_HOLD_US:
                 raise ConfigError(f"sensor {number}: hold of {line.hold_s} s, expected more than 0 and at most 24 h")
         self.lines = tuple(lines)
         self._shift_hours = shift_hours
         n = len(self.lines)
-        self._ints: npt.NDArray[np.int64] = np.zeros((n, layout.INTS_8H if rolling_8h else layout.INTS), np.int64)
-        self._floats = np.zeros((n, layout.FLOATS_8H if rolling_8h else layout.FLOATS), np.float64)
+        with_bins = range(n) if rolling_8h is True else sorted(rolling_8h or ())
+        self._ints: npt.NDArray[np.int64] = np.zeros((n, layout.INTS_8H if with_bins else layout.INTS), np.int64)
+        self._floats = np.zeros((n, layout.FLOATS_8H if with_bins else layout.FLOATS), np.float64)
+        self._ints[with_bins, layout.KEEPS_BINS] = 1
         self._ints[:, (layout.HEAD, layout.VALUE_US, layout.SHIFT_START)] = NO_TIME
         self._ints[:, layout.HOLD] = [round(line.hold_s * SECOND_US) for line in self.lines]
         self._ints[:, layout.QUALITY] = Quality.BAD
         self._ints[:, layout.REASON] = Reason.STALE
         self._floats[:, (layout.LEVEL, layout.VALUE, layout.LAST_VALID)] = math.nan
         self._floats[:, layout.FULL_SCALE] = [line.full_scale for line in self.lines]
-        self._figures = [row[layout.FIGURES : layout.FIGURES + layout.N_FIGURES] for row in self._floats]
         self._state = [row[layout.STATE : layout.STATE + layout.N_STATE] for row in self._floats]
-        self._eight_hours = [row[layout.EIGHT_HOURS : layout.EIGHT_HOURS + 3] for row in self._floats]
+        self._window = [row[layout.WINDOW : layout.WINDOW + layout.N_WINDOW] for row in self._floats]
         self._gap_levels: list[float | None] = [None] * n
+        self._feed = direct(kernels.feed, _ONE_SAMPLE)
+        self._sample = direct(kernels.sample, _ONE_SAMPLE)
+        self._look = direct(kernels.figures, _ONE_LOOK)
 
     def feed(self, i: int, t_us: int, value: float, quality: int, reason: int = 0) -> None:
         """One live sample of sensor i.
@@ -80,7 +106,11 @@ class Streaming:
         gap; what is not finite or above 1e9 never enters a sum; LATE is ignored. A time before the sensor's newest
         time counts as of that; of several samples at one time the last counts.
         """
-        kernels.feed(self._ints, self._floats, i, t_us, float(value), int(quality), int(reason))
+        self._feed(self._ints, self._floats, i, t_us, value, quality, reason)
+
+    def sample(self, i: int, t_us: int, value: float, quality: int, reason: int = 0) -> Figures:
+        """`feed`, and `figures` as of that sample, in one call."""
+        return _new_tuple(Figures, self._sample(self._ints, self._floats, i, t_us, value, quality, reason))
 
     def feed_many(
         self,
@@ -133,11 +163,7 @@ class Streaming:
 
     def figures(self, i: int, now_us: int) -> Figures:
         """The live figures of sensor i as of now, also when nothing came."""
-        kernels.figures(self._ints, self._floats, i, now_us)
-        now, value, quality, reason, value_us, m1, c1, m5, c5, low, c15, over, e8 = self._figures[i].tolist()
-        return Figures(
-            int(now), value, int(quality), int(reason), int(value_us), m1, c1, m5, c5, low, c15, over != 0.0, e8
-        )
+        return _new_tuple(Figures, self._look(self._ints, self._floats, i, now_us))
 
     def limit_figures(self, i: int, now_us: int, limits: Sequence[Limit]) -> list[LimitFigure]:
         """What sensor i's air is against each limit as of now, in the limits' order (reference 4.9).
@@ -159,18 +185,19 @@ class Streaming:
             method = method_of(limit)
             remaining: float | None = None
             if method == "rolling":
-                w = _window_of(limit)
-                window_s = layout.WINDOWS_US[w] / SECOND_US
-                figure = judge_window(limit, method, _window(numbers, w, window_s, window_s), channel)
+                length = _window_of(limit)
+                kernels.window(self._ints, self._floats, i, length)
+                window = _window(self._window[i].tolist(), length / SECOND_US, length / SECOND_US)
+                figure = judge_window(limit, method, window, channel)
                 if present is not None:
-                    remaining = kernels.time_to_window(self._ints, self._floats, i, w, limit.value)
+                    remaining = kernels.time_to_window(self._ints, self._floats, i, length, limit.value)
             elif method in {"instant", "excursion"}:
                 over, doubt, absurd = (bool(int(flags) & bit) for bit in (layout.OVER, layout.DOUBT, layout.ABSURD))
                 covered = 0.0 if present is None else 1.0
                 figure = judge_instant(limit, method, Instant(present, present, covered, over, doubt, absurd), channel)
             else:
                 hours = min(max(self._shift_hours, 8.0), 10.0) if method == "niosh_10h" else 8.0
-                shift = _window(numbers, len(layout.WINDOWS_US), elapsed_s, hours * 3600.0)
+                shift = _window(numbers, elapsed_s, hours * 3600.0)
                 figure = judge_window(limit, method, shift, channel)
                 if present is not None and present > 0.0:
                     left = (limit.value * shift.divisor_s - shift.total) / present
@@ -182,23 +209,33 @@ class Streaming:
             found.append(figure._replace(time_to_limit_s=remaining))
         return found
 
-    def eight_hours(self, i: int, now_us: int) -> RollingEightHours:
-        """∫c dt [unit·s], covered time [s] and maximum (float32, -inf without one) of the last 8 h in whole seconds."""
-        if self._ints.shape[1] != layout.INTS_8H:
-            raise RuntimeError("the 8 h window was not asked for")
-        kernels.eight_hours(self._ints, self._floats, i, now_us)
-        return RollingEightHours(*self._eight_hours[i].tolist())
+    def long_window(self, i: int, now_us: int, hours: int = 8) -> LongWindow:
+        """Sensor i's last 8 or 10 h. Raises RuntimeError for a sensor without bins."""
+        if not self._ints[i, layout.KEEPS_BINS]:
+            raise RuntimeError(f"the 8 h window of sensor {i} was not asked for")
+        kernels.long_window(self._ints, self._floats, i, layout.LONG_S.index(hours * 3600), now_us)
+        return LongWindow(*self._floats[i, layout.WINDOW : layout.WINDOW + layout.N_WINDOW + 1].tolist())
+
+    def reach_us(self, limits: Iterable[Limit] = ()) -> int:
+        """How far back the samples reach that the figures, and those of `limits`, still depend on [µs].
+
+        The sums of the shift reach further and stand in `dump_small`.
+        """
+        minutes = max((window_minutes(limit) or 0 for limit in limits), default=0)
+        windows = [15 * 60, 60 * minutes, *(layout.LONG_S if self._ints[:, layout.KEEPS_BINS].any() else ())]
+        longest_hold = round(max((line.hold_s for line in self.lines), default=0.0) * SECOND_US)
+        return int(max(windows) + 1) * SECOND_US + longest_hold
 
     def shift_covered_s(self, i: int, now_us: int) -> tuple[float, float]:
         """Covered and elapsed time since the shift began [s]."""
         kernels.state(self._ints, self._floats, i, now_us)
         numbers = self._state[i].tolist()
-        return numbers[len(layout.WINDOWS_US) * layout.N_WINDOW + 1], numbers[-4]
+        return numbers[1], numbers[-4]
 
     def dump_small(self) -> dict[str, Any]:
         """What reaches back further than a journal is read again: the sums of the shift, the last valid levels.
 
-        Rebuild: a new `Streaming` of the same lines, `feed_many` of the last 8 h up to this moment, `load_small`,
+        Rebuild: a new `Streaming` of the same lines, `feed_many` of the last `reach_us` to this moment, `load_small`,
         then `feed_many` of what came after. Figures are then the same, bit for bit.
         """
         s = self._ints
@@ -232,15 +269,15 @@ class Streaming:
 
 
 def _window_of(limit: Limit) -> int:
-    try:
-        return layout.WINDOWS_US.index(limit.averaging_minutes * 60 * SECOND_US)
-    except ValueError:
+    """Length of a rolling limit's window [µs]."""
+    if window_minutes(limit) is None:
         raise ConfigError(
             f"{limit.table} {limit.quantity} {limit.kind}: no live window of {limit.averaging_minutes} min, "
-            "expected 0, 1, 5, 10, 15, 480 or 600"
-        ) from None
+            "expected 0 to 60, or 480 and more"
+        )
+    return limit.averaging_minutes * 60 * SECOND_US
 
 
-def _window(numbers: Sequence[float], w: int, window_s: float, divisor_s: float) -> Window:
-    total, covered_s, over_s, doubt_s, absurd_s = numbers[w * layout.N_WINDOW : (w + 1) * layout.N_WINDOW]
+def _window(numbers: Sequence[float], window_s: float, divisor_s: float) -> Window:
+    total, covered_s, over_s, doubt_s, absurd_s = numbers[: layout.N_WINDOW]
     return Window(total, covered_s, window_s, divisor_s, over_s > 0.0, doubt_s > 0.0, absurd_s > 0.0)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from gateway.exposure.compiler import kernel
+from gateway.exposure.compiler import piece
 from gateway.exposure.layout import ABSURD, DOUBT, OVER
 
 Ints = npt.NDArray[np.int64]
@@ -15,7 +15,7 @@ LIMB = 26
 LIMB_MASK = (1 << LIMB) - 1
 
 
-@kernel
+@piece
 def add(s: Ints, at: int, level: float, length: int) -> None:
     """Add level · length to the exact sum s[at:at+3]; a negative length takes away what was added before.
 
@@ -32,7 +32,7 @@ def add(s: Ints, at: int, level: float, length: int) -> None:
     s[at + 2] = low & LIMB_MASK
 
 
-@kernel
+@piece
 def seconds_of(high: int, middle: int, low: int) -> float:
     """An exact sum, or the difference of two limb by limb, as a float [unit·s].
 
@@ -45,7 +45,7 @@ def seconds_of(high: int, middle: int, low: int) -> float:
     return (high * 256.0 + middle * 3.814697265625e-06 + low * 5.684341886080802e-14) * 1e-6
 
 
-@kernel
+@piece
 def add_stretch(s: Ints, at: int, level: float, flags: int, length: int) -> None:
     """Add one stretch of constant level to a set of sums; a gap (NaN) adds nothing but its flag."""
     if not math.isnan(level):

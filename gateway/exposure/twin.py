@@ -78,12 +78,13 @@ class Twin:
             found.append(Stretch(t, end, level, over=over, doubt=over or quality == Quality.UNCERTAIN))
         return found
 
-    def sums(self, i: int, now_us: int, opens_us: int) -> Sums:
-        """The window [opens_us, now_us) of sensor i."""
+    def sums(self, i: int, now_us: int, opens_us: int, closes_us: int | None = None) -> Sums:
+        """The window [opens_us, closes_us) of sensor i as of now, to now_us if nothing else is said."""
         now = self._now(i, now_us)
+        closes = now if closes_us is None else closes_us
         total, covered, over, doubt, absurd = Fraction(0), 0, 0, 0, 0
         for stretch in self._stretches(i, now):
-            length = min(stretch.end_us, now) - max(stretch.start_us, opens_us)
+            length = min(stretch.end_us, closes) - max(stretch.start_us, opens_us)
             if length <= 0:
                 continue
             if stretch.level is None:
@@ -101,10 +102,11 @@ class Twin:
         start = self._shift_starts[i]
         return self.sums(i, now, now if start is None else start)
 
-    def eight_hours(self, i: int, now_us: int) -> Sums:
-        """The last 8 h in whole seconds; a second that has begun counts as one of them."""
+    def long_window(self, i: int, now_us: int, hours: int = 8) -> Sums:
+        """The last hours in whole seconds that are over."""
         now = self._now(i, now_us)
-        return self.sums(i, now, (-(-now // 1_000_000) - 28_800) * 1_000_000)
+        closes = now // 1_000_000 * 1_000_000
+        return self.sums(i, now, closes - hours * 3_600_000_000, closes)
 
     def figures(self, i: int, now_us: int) -> Figures:
         """See `Streaming.figures`."""

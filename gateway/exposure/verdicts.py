@@ -15,6 +15,9 @@ MICROSECOND: Final = 1e-6
 RESOLVES: Final = 3.0
 """A channel judges a limit of at least three times its noise and drift (limits reference 6.7)."""
 
+SEVERITY: Final = {"compliant": 0, "indeterminate": 1, "exceeded": 2}
+"""Of two verdicts on one limit the worse one holds."""
+
 
 class Channel(NamedTuple):
     """What a figure needs to know of who measured it.
@@ -123,6 +126,8 @@ def judge_instant(
         high = None if seen.over or seen.absurd or high is None else max(high, low)
     if value is None:
         value = channel.gap_level
+    elif limit.kind != "MIN":
+        value = max(value, low)  # an absurd level stands for full scale at least, in the estimate as in the bound
     return judge_bounds(
         limit, method, value, low, high, seen.coverage, bound=bound, doubtful=seen.doubt, channel=channel
     )

@@ -1,6 +1,7 @@
 """How fast a whole record passes through an 8 h window, as ratios to pandas and polars in the same run.
 
-The rivals only average the samples in the window; ours weighs by time and says how much of the window was covered.
+The rivals only average the samples in the window; ours weighs by time and says how much of the window nobody measured.
+Ours writes its means into memory that it was given (`out`), theirs allocate; the line `fresh` is ours allocating too.
 """
 
 import hashlib
@@ -14,8 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from gateway.exposure.batch_kernels import CHUNK, find_tails
 from gateway.exposure.rolling import Samples, rolling_means, rolling_means_of
+from gateway.exposure.windows import ring_size
 
+numba = pytest.importorskip("numba")
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
 
@@ -28,8 +32,8 @@ ROUNDS = 7
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
 
-def medians(**contestants):
-    """Median wall time [s] of each over rounds in which all take their turn, so that a noisy minute hits all alike."""
+def best_of(**contestants):
+    """Shortest wall time [s] of each; in every round all take their turn, so that a noisy minute hits all alike."""
     spent = {name: [] for name in contestants}
     for number in range(ROUNDS + 1):
         for name, call in contestants.items():
@@ -37,14 +41,14 @@ def medians(**contestants):
             call()
             if number:  # the first round fetches memory and compiles
                 spent[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in spent.items()}
+    return {name: min(times) for name, times in spent.items()}
 
 
 def gain_of_hashing():
     """What two threads gain here on work that shares neither memory nor locks: what the machine gives at all."""
     block = bytes(100_000_000)
     with ThreadPoolExecutor(CORES) as pool:
-        found = medians(
+        found = best_of(
             one=lambda: [hashlib.sha256(block) for _ in range(CORES)],
             all_cores=lambda: list(pool.map(hashlib.sha256, [block] * CORES)),
         )
@@ -64,6 +68,30 @@ def compare(found, **asked):
         print(f"  {rival}: {one:.1f} x with one thread, {all_cores:.1f} x with {CORES} (asked for: {ratio})")
 
 
+@numba.njit(nogil=True)
+def plain_sums(t, v, window, ring, low):
+    """The same windows from running sums of floats, which drift and never recover from one 1e17: what exactness costs.
+
+    Without gaps, holds, order or absurd values, of which it knows nothing.
+    """
+    tails, mask, share = np.empty(CHUNK, np.uint32), np.uint64(ring.size - 1), 1.0 / window
+    total, tail = 0.0, 0
+    for begin in range(0, v.size - 1, CHUNK):
+        end = min(begin + CHUNK, v.size - 1)
+        products, ends = ring[begin & np.int64(mask) :][: end - begin], t[begin + 1 : end + 1]
+        for j in range(end - begin):
+            products[j] = v[begin + j] * (t[begin + j + 1] - t[begin + j])
+        for j in range(end - begin):
+            total += products[j]
+            products[j] = total
+        tail = find_tails(t, begin, end, window, tail, tails)
+        out = low[begin + 1 : end + 1]
+        for i in range(end - begin):
+            k = np.uint64(tails[i])
+            rest = t[k + np.uint64(1)] - (ends[i] - window)
+            out[i] = (products[i] - ring[k & mask] + v[k] * rest) * share
+
+
 def irregular(n, seed):
     random = np.random.default_rng(seed)
     return T0 + np.cumsum(random.integers(S // 2, 3 * S // 2, n)), random.uniform(0, 50, n)
@@ -72,27 +100,41 @@ def irregular(n, seed):
 def test_one_sensor_with_ten_million_samples():
     n = 10_000_000
     times, values = irregular(n, 1)
-    samples = Samples(times, values)
+    samples, out = Samples(times, values), np.empty(n)
     series = pandas.Series(values, index=pandas.DatetimeIndex(times.astype("datetime64[us]")))
     clock = polars.col("t").cast(polars.Datetime("us")).set_sorted()
     frame = polars.DataFrame({"t": times, "v": values}).with_columns(clock)
     with ThreadPoolExecutor(CORES) as pool:
-        found = medians(
-            one_thread=lambda: rolling_means(samples, WINDOW, HOLD),
-            all_cores=lambda: rolling_means(samples, WINDOW, HOLD, run=pool.map, parts=4 * CORES),
+        found = best_of(
+            one_thread=lambda: rolling_means(samples, WINDOW, HOLD, out=out),
+            all_cores=lambda: rolling_means(samples, WINDOW, HOLD, run=pool.map, parts=2 * CORES, out=out),
+            fresh=lambda: rolling_means(samples, WINDOW, HOLD, run=pool.map, parts=2 * CORES),
             pandas=lambda: series.rolling("8h").mean(),
             polars=lambda: frame.select(polars.col("v").rolling_mean_by("t", window_size="8h")),
         )
     tell("one sensor, 10 million samples, 8 h window", found, n)
     compare(found, pandas=3, polars=5)
-    assert found["pandas"] / found["all_cores"] > 1.5
-    assert found["polars"] / found["all_cores"] > 1.5
+    assert found["pandas"] / found["all_cores"] > 3.0
+    assert found["polars"] / found["all_cores"] > 3.0
+
+
+def test_exact_sums_cost_little_more_than_plain_ones():
+    n = 10_000_000
+    times, values = irregular(n, 1)
+    samples, ring = Samples(times, values), np.zeros(ring_size(times, WINDOW))
+    found = best_of(
+        exact=lambda: rolling_means(samples, WINDOW, HOLD),
+        plain=lambda: plain_sums(times, values, WINDOW, ring, np.empty(n)),
+    )
+    tell("exact sums and plain float ones, one thread", found, n)
+    print(f"  exact: {found['exact'] / found['plain']:.2f} x plain (asked for: at most 1.25)")
+    assert found["exact"] / found["plain"] < 1.4
 
 
 def test_two_hundred_sensors_for_a_day():
     sensors, n = 200, 86_400
     records = [irregular(n, seed) for seed in range(sensors)]
-    ours = [Samples(*record) for record in records]
+    ours, out = [Samples(*record) for record in records], np.empty(sensors * n)
     theirs = [
         pandas.Series(values, index=pandas.DatetimeIndex(times.astype("datetime64[us]"))) for times, values in records
     ]
@@ -104,9 +146,10 @@ def test_two_hundred_sensors_for_a_day():
         }
     ).with_columns(polars.col("t").cast(polars.Datetime("us")), polars.col("sensor").set_sorted())
     with ThreadPoolExecutor(CORES) as pool:
-        found = medians(
-            one_thread=lambda: rolling_means_of(ours, WINDOW, HOLD),
-            all_cores=lambda: rolling_means_of(ours, WINDOW, HOLD, run=pool.map),
+        found = best_of(
+            one_thread=lambda: rolling_means_of(ours, WINDOW, HOLD, out=out),
+            all_cores=lambda: rolling_means_of(ours, WINDOW, HOLD, run=pool.map, out=out),
+            fresh=lambda: rolling_means_of(ours, WINDOW, HOLD, run=pool.map),
             pandas=lambda: [series.rolling("8h").mean() for series in theirs],
             polars=lambda: frame.select(polars.col("v").rolling_mean_by("t", window_size="8h").over("sensor")),
         )
@@ -114,8 +157,8 @@ def test_two_hundred_sensors_for_a_day():
     compare(found, pandas=3, polars=10)
     gain = found["one_thread"] / found["all_cores"]
     print(f"  {CORES} threads: {gain:.2f} x one (asked for: 1.6; SHA-256 here now: {gain_of_hashing():.2f} x)")
-    assert found["pandas"] / found["all_cores"] > 1.5
-    assert found["polars"] / found["all_cores"] > 1.5
+    assert found["pandas"] / found["all_cores"] > 3.0
+    assert found["polars"] / found["all_cores"] > 4.0
 
 
 def test_import_cache_and_first_call():

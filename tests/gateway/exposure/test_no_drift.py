@@ -27,11 +27,12 @@ def swinging(n):
     return T0 + np.cumsum(steps), values
 
 
-def exact(times, values, n, opens_us):
-    """∫c dt [unit·s] and covered time [s] from `opens_us` to sample n, rounded once."""
+def exact(times, values, n, opens_us, closes_us=None):
+    """∫c dt [unit·s] and covered time [s] from `opens_us` to sample n, or to `closes_us` before it, rounded once."""
     k = max(int(np.searchsorted(times, opens_us, side="right")) - 1, 0)
     usable = np.abs(values[k:n]) <= 1e9
     ends = np.minimum(times[k + 1 : n + 1], times[k:n] + HOLD)
+    ends = ends if closes_us is None else np.minimum(ends, closes_us)
     lengths = np.where(usable, np.maximum(ends - np.maximum(times[k:n], opens_us), 0), 0)
     levels = np.where(usable, values[k:n], 0.0)
     if n - k < 2_000:
@@ -55,7 +56,7 @@ def test_streaming_batch_and_exact_sums_agree_to_the_end(n):
         new = slice(fed, at + 1)
         live.feed_many(zeros[new], times[new], values[new], zeros[new], zeros[new])
         fed, t = at + 1, int(times[at])
-        figures, eight = live.figures(0, t), live.eight_hours(0, t)
+        figures = live.figures(0, t)
         for name, window in WINDOWS.items():
             total, covered = exact(times, values, at, t - window)
             mean = total / (window / S if name == "low_15min" else covered)
@@ -64,7 +65,10 @@ def test_streaming_batch_and_exact_sums_agree_to_the_end(n):
             assert batch[window].coverage[at] == pytest.approx(covered / (window / S), rel=1e-12), (at, window)
         total, covered = exact(times, values, at, t - 28_800 * S)
         assert batch[28_800 * S].low[at] == pytest.approx(total / 28_800, rel=1e-9), at
-        total, covered = exact(times, values, at, (-(-t // S) - 28_800) * S)
-        assert (eight.total, eight.covered_s) == (pytest.approx(total, rel=1e-9), pytest.approx(covered, rel=1e-12)), at
+        for hours in (8, 10):
+            long, closes = live.long_window(0, t, hours), t // S * S
+            total, covered = exact(times, values, at, closes - hours * 3600 * S, closes)
+            assert long.total == pytest.approx(total, rel=1e-9), (at, hours)
+            assert long.covered_s == pytest.approx(covered, rel=1e-12), (at, hours)
     total, _ = exact(times, values, n - 1, T0)
     assert live.figures(0, int(times[-1])).e8 == pytest.approx(total / 28_800, rel=1e-9)

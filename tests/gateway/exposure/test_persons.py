@@ -13,7 +13,9 @@ from gateway.domain.limits import limits_for
 from gateway.domain.moment import SECOND_US
 from gateway.domain.quality import Quality, Reason
 from gateway.exposure.batch import Question, evaluate
-from gateway.exposure.persons import MINUTE_US, Judged, Persons
+from gateway.exposure.person_dose import MINUTE_US
+from gateway.exposure.person_figures import Hours, Judged, asked_of
+from gateway.exposure.persons import Persons
 from gateway.exposure.record import read_record
 from gateway.exposure.streaming import Line, Streaming
 
@@ -21,6 +23,7 @@ HOLD_S, FULL = 30.0, 1000.0
 PLACES = {("a", "co"): [0, 1], ("b", "co"): [2]}
 TWA = next(one for one in limits_for("co", ["peru"]) if one.kind == "TWA")
 STEL = next(one for one in limits_for("co", ["eu"]) if one.kind == "STEL")
+ASKED = asked_of([TWA, STEL])
 T0 = 1_000 * MINUTE_US
 
 
@@ -36,7 +39,7 @@ class Mine:
     def new(self) -> Persons:
         lines = self.streaming.lines
         return Persons(
-            ["co"], PLACES, self.streaming.present, lambda i: (lines[i].full_scale, lines[i].resolution),
+            {"co": ASKED}, PLACES, self.streaming.present, lambda i: (lines[i].full_scale, lines[i].resolution),
             lambda zone: zone == self.blast,
         )  # fmt: skip
 
@@ -55,7 +58,7 @@ class Mine:
 
     def judge(self, seconds: float, tag: str = "t1", remaining_s: float = 0.0) -> tuple[Judged, Judged]:
         self.persons.advance(T0 + round(seconds * SECOND_US))
-        e8, stel = self.persons.judge(tag, "co", [TWA, STEL], shift_hours=8.0, remaining_s=remaining_s)
+        e8, stel = self.persons.judge(tag, "co", Hours(8.0, remaining_s=remaining_s))
         return e8, stel
 
     def restart(self) -> None:
@@ -324,13 +327,14 @@ def test_a_sensor_that_a_new_site_file_lacks_is_a_gap_from_then_on() -> None:
     mine.move(0, "b")
     mine.steady(0, 60, 2, 10.0)
     state = mine.persons.dump()
+    no2 = next(one for one in limits_for("no2", ["peru"]) if one.kind == "TWA")
     without = Persons(
-        ["co", "no2"], {("a", "co"): [0]}, mine.streaming.present, lambda _i: (FULL, 1.0), lambda _zone: False
-    )
+        {"co": asked_of([TWA]), "no2": asked_of([no2])}, {("a", "co"): [0]}, mine.streaming.present,
+        lambda _i: (FULL, 1.0), lambda _zone: False,
+    )  # fmt: skip
     without.load(state, lambda i: i if i != 2 else None)
     without.advance(T0 + 120 * SECOND_US)
-    (co,) = without.judge("t1", "co", [TWA], shift_hours=8.0, remaining_s=0.0)
+    (co,) = without.judge("t1", "co", Hours(8.0))
     assert (co.figure.low, co.figure.high) == (pytest.approx(10.0 * 50 / 28_800), None)
-    no2 = next(one for one in limits_for("no2", ["peru"]) if one.kind == "TWA")
-    (figure,) = without.judge("t1", "no2", [no2], shift_hours=8.0, remaining_s=0.0)
+    (figure,) = without.judge("t1", "no2", Hours(8.0))
     assert (figure.figure.coverage, figure.figure.high) == (0.0, None)

@@ -139,3 +139,15 @@ def test_bad_arguments_are_named():
         rolling_means(Samples(times, values[:-1]), S, S)
     with pytest.raises(ValueError, match="both must be above 0"):
         rolling_means(Samples(times, values), 0, S)
+    with pytest.raises(ValueError, match="out: expected 10 float64"):
+        rolling_means(Samples(times, values), S, S, out=np.empty(9))
+
+
+def test_means_go_where_they_are_wanted_and_older_ones_there_do_not_matter():
+    times, values = irregular(5_000)
+    fresh = rolling_means(Samples(times, values), 900 * S, 10 * S)
+    out = np.full(5_000, math.nan)
+    again = rolling_means(Samples(times, values), 900 * S, 10 * S, out=out)
+    assert np.array_equal(fresh.low, out)
+    assert np.shares_memory(again.low, out)
+    assert np.array_equal(fresh.gaps_us, again.gaps_us)

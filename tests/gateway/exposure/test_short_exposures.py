@@ -97,7 +97,7 @@ def test_a_gap_neither_ends_an_episode_nor_is_one_and_never_complies():
     spans = spans_above(*gap, 1.0, 100.0)
     assert UNKNOWN in [span.state for span in spans]
     found = judge_episodes(spans, RULE, doubtful=False)
-    assert (found.verdict, len(found.episodes)) == ("indeterminate", 1)
+    assert (found.verdict, found.episodes) == ("indeterminate", 1)
     assert found.longest_us < 6 * 60e6
     assert judge_episodes([spans[0]], RULE, doubtful=True).verdict == "indeterminate"
 
@@ -186,8 +186,8 @@ def test_where_the_table_of_1973_ends():
     excursion = short_term_rules("msha").excursion
     assert [excursion.factor(tlv, "ppm") for tlv in (0.1, 1, 5, 50, 500, 5000)] == [3, 3, 2, 1.5, 1.25, None]
     assert excursion.factor(0.05, "ug/m3") is None
-    assert short_term_rules("peru") == (None, None)
-    assert short_term_rules("site") == (None, None)
+    assert short_term_rules("peru") == (None, None, ())
+    assert short_term_rules("site") == (None, None, ())
 
 
 def test_over_range_below_the_level_says_nothing_of_it():
