@@ -1,13 +1,17 @@
 """Conditioning: a raw sample becomes a value with quality, reason and its place in time. Pure.
 
-The order: absurd, calibration, what the driver said, under-range, stuck, warm-up, over-range, clock. A sample never
-gets better on the way, and what is not live is `late`, whatever else it is.
+The order: absurd, calibration, what the driver said, under-range, stuck, warm-up, over-range, doubt of the cell, clock.
+A sample never gets better on the way, and what is not live is `late`, whatever else it is.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from gateway.conditioning.ranges import NEVER_NEGATIVE, RANGED, resolve_resolution
+from gateway.conditioning.bump import NaturalBump
+from gateway.conditioning.calibration import CalibrationAge
+from gateway.conditioning.cross_gas import CrossGas
+from gateway.conditioning.doubt import Doubt
+from gateway.conditioning.ranges import LODS_PRESENT, LSBS_A_LOD, NEVER_NEGATIVE, RANGED, resolve_resolution
 from gateway.conditioning.stale import Silence
 from gateway.conditioning.stuck import Stuck
 from gateway.domain.events import Delivery, Sample
@@ -18,15 +22,7 @@ from gateway.domain.site import Site
 OVER_RANGE_FRACTION: Final = 0.98
 """Of full scale: from here on the value is a lower bound (limits reference 6.5)."""
 UNDER_RANGE_FRACTION: Final = 0.02
-UNDER_RANGE_LODS: Final = 3.0
-LSBS_A_LOD: Final = 3.0
-"""Under-range: below −2 % of full scale or below −3 × LOD (limits reference 6.5). The limit of detection is taken as
-three least steps of the channel [D]: a step is the smallest noise it can show, and a LOD is three times the noise."""
-
-NO2_RAISED_PPM: Final = 2.0
-NO2_AFTER_US: Final = 30 * 60 * SECOND_US
-NO2_DRIVES: Final = frozenset(["so2", "h2s", "hcn", "co", "nh3"])
-"""From 2 ppm NO2 and for 30 min after, these cells go below zero without being faulty (limits reference 6.5)."""
+"""Under-range: below −2 % of full scale or below −3 × LOD (limits reference 6.5)."""
 
 CLOCK_AGREES_US: Final = 5 * SECOND_US
 """A source's time places a live sample if it is this near to receipt (design, "Time")."""
@@ -36,6 +32,8 @@ EARLIEST_US: Final = 1_577_836_800 * SECOND_US
 _GOOD, _UNCERTAIN, _BAD, _LATE = (int(quality) for quality in Quality)
 _NONE: Final = int(Reason.NONE)
 _OVER_RANGE: Final = int(Reason.OVER_RANGE)
+_UNCALIBRATED: Final = int(Reason.UNCALIBRATED)
+_BUMP_SUSPECT: Final = int(Reason.BUMP_SUSPECT)
 _UNDER_RANGE: Final = int(Reason.UNDER_RANGE)
 _WARMING_UP: Final = int(Reason.WARMING_UP)
 _CROSS_GAS: Final = int(Reason.CROSS_GAS)
@@ -71,13 +69,21 @@ class Conditioner:
         ]
         self._warm_up = [round(seconds * SECOND_US) for seconds in warm_up_s]
         self._warm_until = [NO_TIME if seconds else 0 for seconds in self._warm_up]  # NO_TIME: not begun
-        self._zone = [sensor.zone for sensor in sensors]
-        self._is_no2 = [sensor.quantity == "no2" for sensor in sensors]
-        self._no2_drives = [sensor.quantity in NO2_DRIVES for sensor in sensors]
-        self._no2_until: dict[str, int] = {}
         self._silence = Silence(sensors)
         self._stuck = Stuck(site)
         self._tracks = self._stuck.tracks
+        self._cross_gas = CrossGas(sensors)
+        self._drives_from = self._cross_gas.drives_from
+        self._calibration = CalibrationAge(sensors)
+        self._doubt = Doubt(sensors)
+        self._bump = NaturalBump(site)
+        self._minded = [False] * len(sensors)  # whether the sensor's past has a say in its next sample
+        self._remember()
+
+    @property
+    def heard_us(self) -> Sequence[int]:
+        """When each sensor last gave a live sample that was not bad [engine time, µs]; NO_TIME until the first tick."""
+        return self._silence.heard
 
     def condition(self, moment: Moment, delivery: int, sample: Sample) -> Conditioned:
         """One sample of a pack that came by `delivery` at `moment`.
@@ -100,13 +106,15 @@ class Conditioner:
             if not -ABSURD_ABOVE <= value <= ABSURD_ABOVE:
                 quality, reason = _BAD, _ABSURD
             elif value < self._under[i]:
-                crossed = self._no2_drives[i] and now < self._no2_until.get(self._zone[i], NO_TIME)
+                crossed = self._cross_gas.explains(i, now)
                 quality, reason = _BAD, _CROSS_GAS if crossed else _UNDER_RANGE
+                if crossed and live:
+                    self._cross_gas.crossed(i, now)
             else:
                 over = value >= self._over[i]
                 if live:
-                    if self._is_no2[i] and value >= NO2_RAISED_PPM:
-                        self._no2_until[self._zone[i]] = now + NO2_AFTER_US
+                    if value >= self._drives_from[i]:
+                        self._cross_gas.raised(i, now)
                     if self._tracks[i] and self._stuck.judge(i, raw, value, now) and not over:
                         quality, reason = _BAD, _STUCK
                 if quality < _BAD:
@@ -114,6 +122,8 @@ class Conditioner:
                         quality, reason = _UNCERTAIN, _WARMING_UP
                     elif over and reason != _WARMING_UP:
                         quality, reason = _UNCERTAIN, _OVER_RANGE
+                    if live and (self._minded[i] or reason == _OVER_RANGE):
+                        quality, reason = self._mind(i, value, quality, reason, now)
         source = sample.source_us
         if not live:
             return value, _LATE, reason or _BACKLOG, _own_time(source, moment)
@@ -128,7 +138,13 @@ class Conditioner:
         return value, quality, reason, moment.utc_us
 
     def tick(self, moment: Moment) -> list[int]:
-        """Sensors that fell silent since the last tick: no live sample but bad ones for max(30 s, 3 × period)."""
+        """Sensors that fell silent since the last tick: no live sample but bad ones for max(30 s, 3 × period).
+
+        A new day makes calibrations older; the window of a blast ends.
+        """
+        if self._calibration.tick(moment):
+            self._remember()
+        self._suspect(self._bump.tick(moment.now_us))
         return self._silence.silent(moment)
 
     def is_silent(self, sensor: int) -> bool:
@@ -138,6 +154,8 @@ class Conditioner:
     def resume(self, moment: Moment) -> None:
         """The gateway itself was away until `moment`: silence counts from here, for nobody listened before."""
         self._silence.resume(moment)
+        if self._calibration.tick(moment):
+            self._remember()
 
     def restart(self, moment: Moment, sensors: Iterable[int]) -> None:
         """These devices were switched on at `moment` (replugged, a new boot number): their warm-up begins."""
@@ -145,13 +163,47 @@ class Conditioner:
             if self._warm_up[i]:
                 self._warm_until[i] = moment.now_us + self._warm_up[i]
 
+    def overdue(self, sensor: int) -> int:
+        """The sensor's calibration: 0 in time, or of no known date; 1 overdue; 2 by more than its whole interval."""
+        return self._calibration.overdue[sensor]
+
+    def minutes_over_range(self, sensor: int) -> float:
+        """Time that a gas cell has spent over range since it is known here [min]: it shortens its life."""
+        return self._doubt.minutes_over_range(sensor)
+
+    def blast_fired(self, moment: Moment, fired_us: int, zones: Iterable[str], *, detected: bool) -> None:
+        """A declared blast was fired at `fired_us` [engine time µs]; zones: its influence. May be told again and again.
+
+        detected: the fumes themselves told of the shot, nobody else did.
+        """
+
+        def newest(i: int) -> float:
+            heard = self._silence.heard[i]
+            fresh = heard != NO_TIME and moment.now_us - heard < self._silence.max_age[i]
+            return (self._stuck.newest(i) - self._zero[i]) * self._span[i] if fresh else float("nan")
+
+        if fired_us > self._bump.fired_us:
+            self._suspect(self._bump.fired(moment.now_us, fired_us, zones, newest, detected=detected))
+            self._remember()
+
+    def bump_tested(self, moment: Moment, sensor: int, *, passed: bool = True) -> None:
+        """A person gave gas to a sensor, or calibrated it, and it responded as it should (or did not)."""
+        del moment
+        self._doubt.tested(sensor, passed=passed)
+        if passed:
+            self._bump.proved(sensor)
+        self._remember()
+
     def dump(self) -> dict[str, Any]:
         """All state, msgpack-able; `load` of it continues as if nothing had happened."""
         return {
             "warm": dict(zip(self._ids, self._warm_until, strict=True)),
-            "no2": dict(self._no2_until),
             "silence": self._silence.dump(),
             "stuck": self._stuck.dump(),
+            "cross_gas": self._cross_gas.dump(),
+            "calibration": self._calibration.dump(),
+            "doubt": self._doubt.dump(),
+            "bump": self._bump.dump(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -161,9 +213,14 @@ class Conditioner:
             warm.get(name, at) if up else 0
             for name, at, up in zip(self._ids, self._warm_until, self._warm_up, strict=True)
         ]
-        self._no2_until = dict(state["no2"])
         self._silence.load(state["silence"])
         self._stuck.load(state["stuck"])
+        if "cross_gas" in state:  # not in snapshots of the first versions
+            self._cross_gas.load(state["cross_gas"])
+            self._calibration.load(state["calibration"])
+            self._doubt.load(state["doubt"])
+            self._bump.load(state["bump"])
+        self._remember()
 
     def _warms_up(self, i: int, now: int) -> bool:
         """Whether the sensor is in its warm-up, which its first sample ever begins."""
@@ -172,10 +229,48 @@ class Conditioner:
             until = self._warm_until[i] = now + self._warm_up[i]
         return now < until
 
+    def _mind(self, i: int, value: float, quality: int, reason: int, now: int) -> tuple[int, int]:
+        """What the sensor's past makes of a usable live sample, and what this sample adds to it. Only ever worse."""
+        if reason == _WARMING_UP:  # says nothing yet, neither of gas nor of its zero
+            return quality, reason
+        if reason == _OVER_RANGE:
+            self._doubt.over(i, now)
+        else:
+            self._doubt.in_range(i, value, now, good=quality == _GOOD)
+        if self._bump.open[i] and self._bump.sample(i, value, now):
+            self._doubt.answered(i)
+        self._minded[i] = self._has_past(i)
+        if quality != _GOOD:
+            return quality, reason
+        if self._doubt.is_suspect(i):
+            return _UNCERTAIN, _BUMP_SUSPECT
+        if self._cross_gas.is_suspect(i, now):
+            return _UNCERTAIN, _CROSS_GAS
+        if self._calibration.overdue[i]:
+            return _UNCERTAIN, _UNCALIBRATED
+        return quality, reason
+
+    def _has_past(self, i: int) -> bool:
+        return bool(
+            self._calibration.overdue[i]
+            or self._bump.open[i]
+            or self._doubt.is_open(i)
+            or self._cross_gas.drives_no2[i]
+        )
+
+    def _remember(self) -> None:
+        self._minded = [self._has_past(i) for i in range(len(self._ids))]
+
+    def _suspect(self, sensors: Iterable[int]) -> None:
+        """These kept silent at blasts that their neighbours answered."""
+        for i in sensors:
+            self._doubt.silent(i)
+            self._minded[i] = True
+
 
 def _under_range(resolution: float, full_scale: float | None) -> float:
     """How far below zero a cell may read [canonical unit]; infinite when nothing is known of it."""
-    bounds = [UNDER_RANGE_LODS * LSBS_A_LOD * resolution] if resolution > 0.0 else []
+    bounds = [LODS_PRESENT * LSBS_A_LOD * resolution] if resolution > 0.0 else []
     if full_scale is not None:
         bounds.append(UNDER_RANGE_FRACTION * full_scale)
     return min(bounds, default=float("inf"))

@@ -12,11 +12,19 @@ DUST: Final = frozenset(
     ["pm1", "pm2_5", "pm4", "pm10", "dust_respirable", "dust_inhalable", "silica_respirable", "dpm", "dpm_tc", "dpm_ec"]
 )
 AIR: Final = frozenset(["air_velocity", "air_flow"])
+CELLS: Final = GASES - {"o2", "co2", "hg"}
+"""Electrochemical cells and pellistors: too much gas may blind them (limits reference 6.5, 8.1). Oxygen has its full
+scale in every breath; NDIR and UV instruments (CO2, mercury) recover by themselves."""
 
 NEVER_NEGATIVE: Final = GASES | DUST
 """A value clearly below zero is a fault of the cell. Air that turns back is no fault."""
 RANGED: Final = GASES | DUST | AIR | {"pressure_diff"}
 """The end of the range means "at least this". Humidity of 100 % and a fan that runs (1 of 1) are plain values."""
+LSBS_A_LOD: Final = 3.0
+"""The limit of detection is taken as three least steps of the channel [D]: a step is the smallest noise it can show,
+and a LOD is three times the noise."""
+LODS_PRESENT: Final = 3.0
+"""From here on a gas is clearly there, or clearly not: the reference's measure for under-range (6.5)."""
 _DAYS_OF_A_YEAR: Final = 365.25
 CAN_STICK: Final = frozenset(name for name in GASES | AIR if QUANTITIES[name].rest is not None)
 """Quantities with a rest value (limits reference 6.5); never temperature, humidity, pressure, battery, signal, fan."""

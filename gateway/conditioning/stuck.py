@@ -50,6 +50,10 @@ class Stuck:
             return False
         return any(self._moved[other] > since for other in self._neighbours[sensor])
 
+    def newest(self, sensor: int) -> float:
+        """The newest raw value that was shown [canonical unit]; NaN before the first, and where nothing `tracks`."""
+        return self._raw[sensor]
+
     def dump(self) -> dict[str, Any]:
         """State by sensor id."""
         return {
