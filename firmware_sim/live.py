@@ -8,13 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from firmware_sim.devices.anemometers import ANEMOMETERS
 from firmware_sim.devices.bocamina_node import BocaminaNode
+from firmware_sim.devices.dust_sensors import DUST_SENSORS
 from firmware_sim.devices.fan import FanController
+from firmware_sim.devices.faults import SerialDevice
+from firmware_sim.devices.gas_modules import GAS_MODULES
+from firmware_sim.devices.modbus_devices import MODBUS_DEVICES, modbus_device
+from firmware_sim.devices.modbus_slave import ModbusSlave, SlaveBus
 from firmware_sim.devices.mqtt_actuator import MqttActuator
 from firmware_sim.devices.mqtt_client import Broker, MqttClient
 from firmware_sim.devices.mqtt_node import MqttNode
 from firmware_sim.devices.plantower import Plantower
-from firmware_sim.devices.serial_line import SerialDevice, SerialLine
+from firmware_sim.devices.serial_line import SerialLine
 from firmware_sim.devices.siren import SirenController
 from firmware_sim.devices.winsen_ze03 import GASES, WinsenZE03
 from firmware_sim.mine import Mine
@@ -51,10 +57,13 @@ class Simulator:
             if source["kind"] == "serial":
                 link = link_of(source["id"], source["port"], ports)
                 self.lines[source["id"]] = SerialLine(link, _serial_device(source, own, mine, boot))
+            elif source["kind"] == "modbus":
+                continue  # several share one line
             elif source["kind"] == "mqtt":
                 self.nodes |= _nodes(source, own, mine, broker, root, boot)
             else:
                 raise ScenarioError(f"source {source['id']}: the simulator has no {source['kind']} devices yet")
+        self.lines |= _buses(site, sensors, mine, ports)
         self.actuators = {row["id"]: _actuator(row, mine, broker, root) for row in site.get("actuators", ())}
         self._devices: dict[str, Device] = {**self.lines, **self.nodes, **self.actuators}
         for event in mine.scenario.events:
@@ -161,9 +170,38 @@ def _serial_device(source: Mapping[str, Any], sensors: list[dict[str, Any]], min
         channels = {row["channel"].partition("/")[2] or row["channel"]: row["quantity"] for row in sensors}
         node = next((row["channel"].partition("/")[0] for row in sensors if "/" in row["channel"]), source["id"])
         return BocaminaNode(node, channels, read, boot)
+    others = {**DUST_SENSORS, **GAS_MODULES, **ANEMOMETERS}
+    if driver in others:
+        return others[driver](read)
     raise ScenarioError(
         f"source {source['id']}: no simulated device speaks {driver!r}; "
-        "expected one of plantower-pms, winsen-ze03, bocamina-node"
+        f"expected one of plantower-pms, winsen-ze03, bocamina-node, {', '.join(others)}"
+    )
+
+
+def _buses(
+    site: Mapping[str, Any], sensors: list[dict[str, Any]], mine: Mine, ports: Path | None
+) -> dict[str, SerialLine]:
+    """The RS-485 line of each Modbus source, with the slaves of all sources that share it."""
+    by_port: dict[Path, dict[str, ModbusSlave]] = {}
+    for source in site.get("sources", ()):
+        if source["kind"] == "modbus":
+            link = link_of(source["id"], source["port"], ports)
+            by_port.setdefault(link, {})[source["id"]] = _slave(source, sensors, mine)
+    found: dict[str, SerialLine] = {}
+    for link, slaves in by_port.items():
+        found |= dict.fromkeys(slaves, SerialLine(link, SlaveBus(list(slaves.values()))))
+    return found
+
+
+def _slave(source: Mapping[str, Any], sensors: list[dict[str, Any]], mine: Mine) -> ModbusSlave:
+    own = [row for row in sensors if row["source"] == source["id"]]
+    read = _readers(own, mine)
+    percent = 1.0 if any(row["quantity"] in ("ch4", "h2", "o2") for row in own) else None
+    if source["map"] not in MODBUS_DEVICES:
+        raise ScenarioError(f"source {source['id']}: no simulated device has map {source['map']!r}")
+    return modbus_device(
+        source["map"], source.get("address", 1), lambda name: percent if name == "is_percent" else read(name)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from firmware_sim.devices.faults import WIRE_FAULTS
 from firmware_sim.layout import Ducting
 
 WORLD: Final[Mapping[str, tuple[str, ...]]] = {
@@ -28,7 +29,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 FAN_FAULTS: Final = ("none", "no_power", "no_air")
 CELL_KINDS: Final = ("none", "silence", "stuck", "saturation")
-WIRE_KINDS: Final = ("none", "noise", "checksum", "half_frame", "silence", "unplugged")
+WIRE_KINDS: Final = (*WIRE_FAULTS, "unplugged")
 _KINDS: Final = {"fan_fault": FAN_FAULTS, "cell_fault": CELL_KINDS, "wire_fault": WIRE_KINDS}
 CHECKS: Final[Mapping[str, frozenset[str]]] = {
     "alarm": frozenset(["priority", "state", "latched", "absent"]),

@@ -1,34 +1,18 @@
-"""A serial line that can be pulled: a pseudo-terminal under a steady name, and the faults of bad cables."""
+"""A serial line that can be pulled: a pseudo-terminal under a steady name, with the faults of `faults.py`."""
 
 import contextlib
 import os
-import random
 import termios
 import tty
 from array import array
 from fcntl import ioctl
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
+
+from firmware_sim.devices.faults import SerialDevice, WireFaults
 
 FIFO_BYTES: Final = 1024
 """Unread bytes from which a UART without a reader overflows; a line that nobody reads must not give old news later."""
-
-
-class SerialDevice(Protocol):
-    """What a simulated device does with its line; times are seconds since its power-on."""
-
-    @property
-    def baud(self) -> int:
-        """Bits per second of the real one; a pseudo-terminal does not care."""
-
-    def power_on(self, now_s: float) -> None:
-        """It was without power and has it again."""
-
-    def speak(self, now_s: float) -> list[bytes]:
-        """Frames that are due."""
-
-    def hear(self, now_s: float, data: bytes) -> list[bytes]:
-        """Bytes from the host; the frames that answer."""
 
 
 class SerialLine:
@@ -37,9 +21,8 @@ class SerialLine:
     def __init__(self, link: Path, device: SerialDevice) -> None:
         self.link = link
         self.device = device
-        self._fault = "none"
+        self._faults = WireFaults(device, link.name)
         self._was_off = False
-        self._noise = random.Random(str(link.name))
         self._master = self._slave = -1
 
     @property
@@ -70,12 +53,13 @@ class SerialLine:
             self._was_off = True
 
     def set_fault(self, kind: str) -> None:
-        """none, noise, checksum, half_frame, silence, unplugged: from now on, until another is set."""
+        """"unplugged" or one of `faults.WIRE_FAULTS`: from now on, until another is set."""
         if kind == "unplugged":
             self.unplug()
-        elif self._fault == "unplugged":
+            return
+        if self._was_off:
             self.plug()
-        self._fault = kind
+        self._faults.set(kind)
 
     def turn(self, now_s: float) -> None:
         """Let the device hear and speak."""
@@ -84,19 +68,8 @@ class SerialLine:
         if self._was_off:
             self._was_off = False
             self.device.power_on(now_s)
-        frames = self.device.hear(now_s, self._received()) + self.device.speak(now_s)
-        if self._fault == "silence":
-            return
-        for frame in frames:
-            self._send(self._spoilt(frame))
-
-    def _spoilt(self, frame: bytes) -> bytes:
-        if self._fault == "noise":
-            return self._noise.randbytes(self._noise.randint(1, 12)) + frame
-        if self._fault == "checksum":
-            at = len(frame) // 2
-            return frame[:at] + bytes([frame[at] ^ 0x10]) + frame[at + 1 :]
-        return frame[: len(frame) // 2] if self._fault == "half_frame" else frame
+        for data in self._faults.turn(now_s, self._received()):
+            self._send(data)
 
     def _send(self, data: bytes) -> None:
         unread = array("i", [0])

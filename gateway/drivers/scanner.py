@@ -1,7 +1,8 @@
 """Finds frames that begin with a start byte and tell their own length, in any stream, by one byte at a time."""
 
+import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from gateway.drivers.items import TRUNCATED, Content, Item, Refusal, Run
 
@@ -10,7 +11,10 @@ MORE: Final = -1
 
 
 class FrameRules(Protocol):
-    """One device family's frame. `first` is its first byte, `longest` the largest length that `length_at` returns."""
+    """One device family's frames.
+
+    `first` holds the bytes with which one may begin, `longest` is the largest length that `length_at` returns.
+    """
 
     first: bytes
     longest: int
@@ -24,6 +28,15 @@ class FrameRules(Protocol):
         ...
 
 
+@runtime_checkable
+class LineRules(Protocol):
+    """What FrameRules of text add: at the end of a stream a frame that only lacks the end of its line is whole."""
+
+    def length_at_end(self, data: bytes | bytearray, at: int) -> int:
+        """As `length_at`, when no more bytes come."""
+        ...
+
+
 class Scanner:
     """A StreamDecoder over FrameRules. Holds at most `longest` − 1 bytes between calls.
 
@@ -33,6 +46,7 @@ class Scanner:
     def __init__(self, begin: Callable[[], FrameRules]) -> None:
         self._begin = begin
         self._rules = begin()
+        self._first = re.compile(b"[" + re.escape(self._rules.first) + b"]")
         self._buffer = bytearray()
         self._offset = 0  # of the buffer's first byte
         self._run = Run()
@@ -59,12 +73,14 @@ class Scanner:
         items: list[Item] = []
         at, end = 0, len(data)
         while at < end:
-            start = data.find(rules.first, at)
-            if start != at:
+            start = self._first.search(data, at)
+            if start is None or start.start() != at:
                 self._run.open_at(self._offset + at)
-                at = end if start < 0 else start
+                at = end if start is None else start.start()
                 continue
             length = rules.length_at(data, at)
+            if ended and length == MORE and isinstance(rules, LineRules):
+                length = rules.length_at_end(data, at)
             if length == MORE or at + length > end:
                 if not ended:
                     break

@@ -81,7 +81,7 @@ def decode_senml_json(payload: bytes, now_s: float) -> list[NamedValue]:
                 _check_labels(keys)
     except msgspec.ValidationError as error:
         raise FormatError("senml", f"not a SenML pack: {error}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError("json", f"not JSON: {error}") from error
     return resolve(records, now_s)
 
