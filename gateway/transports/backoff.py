@@ -1,6 +1,12 @@
 """How long to wait before a wire is tried again."""
 
 import random
+from typing import Final
+
+STABLE_S: Final = 10.0
+"""A connection that held this long starts the back-off afresh; one that breaks sooner (two gateways with one
+identity take the session from each other) does not."""
+FIGHTS: Final = 3
 
 
 class Backoff:
@@ -22,3 +28,27 @@ class Backoff:
     def reset(self) -> None:
         """The wire held: the next trouble starts again with the shortest wait."""
         self._next_s = self._first_s
+
+
+class Attempts:
+    """The waits between the connections of one session, and how many of these broke soon and without a reason."""
+
+    def __init__(self) -> None:
+        self._backoff = Backoff(0.2, 30.0)
+        self._short_lived = 0
+
+    def ended(self, lasted_s: float, *, unexplained: bool) -> bool:
+        """A connection, or an attempt, is over after `lasted_s`; True once when it looks as if another one took it.
+
+        unexplained: the broker had accepted us and gave no reason.
+        """
+        if lasted_s >= STABLE_S:
+            self._backoff.reset()
+            self._short_lived = 0
+        elif unexplained:
+            self._short_lived += 1
+        return unexplained and self._short_lived == FIGHTS
+
+    def wait_s(self) -> float:
+        """Seconds to wait now."""
+        return self._backoff.next_s()

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import logging
+import math
 import os
 import termios
 import threading
@@ -27,6 +28,10 @@ WRITE_TIMEOUT_S: Final = 1.0
 LOOK_S: Final = 1.0
 """How often the name of the port is compared with the open line."""
 READ_BYTES: Final = 4096
+MOST_BYTES_PER_S: Final = 65_536
+"""No sensor sends faster (115,200 bit/s are 11,520 bytes/s); a broken adapter that does must not fill our memory."""
+READ_PAUSE_S: Final = 0.004
+"""Between two reads: a line that brings byte after byte wakes us 250 times a second at most."""
 STOP_S: Final = 2.0
 
 LOST: Final = (serial.SerialException, OSError, termios.error, ValueError)
@@ -57,7 +62,7 @@ class Line:
 
 @dataclass(slots=True)
 class SerialCounters:
-    """What happened so far, for health. silences: times the open line said nothing and was opened anew."""
+    """What happened so far, for health. silences: times the open line brought nothing and was opened anew."""
 
     opened: int = 0
     lost: int = 0
@@ -70,7 +75,7 @@ class SerialCounters:
 def open_port(port: str, line: Line) -> serial.Serial:
     """Open a port for ourselves alone, not blocking. Raises one of `LOST`."""
     return serial.Serial(
-        _path(port),
+        path_of(port),
         line.baud,
         parity=line.parity,
         stopbits=line.stop_bits,
@@ -89,7 +94,8 @@ class SerialSource:
     on_bytes(source, data, received_ns): what the device sent, cut anywhere; monotonic clock, just after the read.
     on_link(source, up, detail): the line came or went, with one sentence; also once when the port is missing at start.
     Up means open and not silent: a line that said nothing for `silence_s` is opened anew, counts as down from then on,
-    and is up again with its first byte.
+    and is up again with its first byte; `by_readings`: that brought no measurement, and with its first one. Bytes alone
+    prove little: a device that lost its settings answers every question with an error.
     """
 
     def __init__(
@@ -101,13 +107,17 @@ class SerialSource:
         on_bytes: Callable[[str, bytes, int], None],
         on_link: Callable[[str, bool, str], None],
         start_commands: bytes = b"",
+        poll_command: bytes = b"",
+        poll_s: float = 0.0,
         silence_s: float = 30.0,
+        by_readings: bool = False,
         backoff: Backoff | None = None,
         opener: Callable[[str, Line], serial.Serial] = open_port,
     ) -> None:
         """Store; `start()` opens.
 
         start_commands: written after every opening, for a sensor forgets its mode when it is unplugged.
+        poll_command: written every `poll_s` seconds while the port is open, for a sensor that only answers.
         """
         self.source = source
         self._port = port
@@ -115,7 +125,11 @@ class SerialSource:
         self._on_bytes = on_bytes
         self._on_link = on_link
         self._start_commands = start_commands
+        self._poll_command = poll_command
+        self._poll_s = poll_s
         self._silence_s = silence_s
+        self._by_readings = by_readings
+        self._measured_at = -math.inf
         self._backoff = backoff or Backoff(0.2, 5.0)
         self._opener = opener
         self._where = f"serial port {port} of source {source!r}"
@@ -161,6 +175,10 @@ class SerialSource:
         self._thread = None
         self._bell.close()
 
+    def measured(self) -> None:
+        """The bytes of this line made measurements just now. Whoever reads them says so, with `by_readings`."""
+        self._measured_at = time.monotonic()
+
     def write(self, data: bytes) -> bool:
         """Send bytes to the device, in order, soon; False (counted) while the port is not open. Never blocks."""
         if not self._open or self._bell is None or len(self._writes) == self._writes.maxlen:
@@ -181,7 +199,7 @@ class SerialSource:
             except LinkLost as lost:
                 self._down(str(lost))
             except LOST as error:
-                self._down(f"{self._where}: {_reason(error)}; trying again until it returns")
+                self._down(f"{self._where}: {reason_of(error)}; trying again until it returns")
             except Exception:
                 # A defect of ours or pyserial's must not silence the sensor for good.
                 log.exception("%s: unexpected error, opening it again", self._where)
@@ -203,37 +221,53 @@ class SerialSource:
             line.write(self._start_commands)
         if not self._was_silent:
             self._now_up(f"{self._where} is open")
-        heard_at = looked_at = time.monotonic()
+        heard_at = looked_at = now = time.monotonic()
+        before = self.counters.received_bytes
+        poll_at = now + self._poll_s if self._poll_command else math.inf
         while not self._stopping.is_set():
-            events = self._bell.wait(line.fileno(), writable=False, timeout_ms=WAIT_MS)
+            wait_ms = min(WAIT_MS, max(0, math.ceil((poll_at - now) * 1000))) if self._poll_command else WAIT_MS
+            events = self._bell.wait(line.fileno(), writable=False, timeout_ms=wait_ms)
             now = self._alive_at = time.monotonic()
             if events and (data := line.read(min(max(1, line.in_waiting), READ_BYTES))):
+                if not self._by_readings:
+                    heard_at = now
+                    self._flows()
                 self._hand_on(data)
-                heard_at = now
-                self._backoff.reset()
+                time.sleep(max(READ_PAUSE_S, len(data) / MOST_BYTES_PER_S))
+            if self._measured_at > heard_at:
+                heard_at = self._measured_at
+                self._flows()
             while self._writes:
                 line.write(self._writes.popleft())
+            if now >= poll_at:
+                line.write(self._poll_command)
+                poll_at = now + self._poll_s
             if now - looked_at >= LOOK_S:
                 looked_at = now
                 self._compare_name(line)
             if now - heard_at >= self._silence_s:
                 self.counters.silences += 1
                 self._was_silent = True
-                raise LinkLost(
-                    f"{self._where} is open but has sent nothing for {self._silence_s:g} s; "
-                    "opening it again until it does"
-                )
+                some = self.counters.received_bytes - before
+                what = f"brought no measurement for {self._silence_s:g} s ({some} bytes)" if some else (
+                    f"sent nothing for {self._silence_s:g} s"
+                )  # fmt: skip
+                raise LinkLost(f"{self._where} is open but has {what}; opening it again until it does")
 
     def _hand_on(self, data: bytes) -> None:
         received_ns = time.monotonic_ns()
         self.counters.received_bytes += len(data)
+        self._guarded(self._on_bytes, self.source, data, received_ns)
+
+    def _flows(self) -> None:
+        """What this line is for comes in."""
+        self._backoff.reset()
         self._was_silent = False
         self._now_up(f"{self._where} is sending again")
-        self._guarded(self._on_bytes, self.source, data, received_ns)
 
     def _compare_name(self, line: serial.Serial) -> None:
         """A device that was replugged may leave us an old line that stays open and says nothing."""
-        named = Path(_path(self._port)).stat()  # FileNotFoundError: it is gone
+        named = Path(path_of(self._port)).stat()  # FileNotFoundError: it is gone
         if named.st_rdev != os.fstat(line.fileno()).st_rdev:
             raise LinkLost(f"{self._where} is another device now; opening it again")
 
@@ -264,12 +298,13 @@ class SerialSource:
                 log.exception("%s: what it received could not be handled", self._where)
 
 
-def _path(port: str) -> str:
+def path_of(port: str) -> str:
     """A bare name is one of udev's by-id names, which stay with a device wherever it is plugged."""
     return port if "/" in port else str(BY_ID / port)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a port cannot be opened or went away, in words; `error` is one of `LOST`."""
     for cause in (error, error.__context__):  # pyserial hides the number of a termios.error in its text
         number = cause.args[0] if cause is not None and cause.args else None
         if isinstance(number, int) and number in _WHY:

@@ -1,132 +1,16 @@
-"""The link against a real Mosquitto with deploy/mosquitto.conf."""
+"""What the link delivers, from a real Mosquitto with deploy/mosquitto.conf."""
 
 import json
-import logging
-import socket
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
 
-import psutil
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.domain.errors import ConfigError
-from gateway.domain.site import Mqtt
-from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
-from tests.fixtures.mosquitto import Mosquitto, free_port
+from tests.fixtures.link import ROOT, SENML, cut
+from tests.fixtures.mosquitto import Mosquitto
 from tests.fixtures.waiting import wait_for
-
-ROOT = "bocamina/v1/orex-01/"
-SENML = ROOT + "node/node7/senml"
-OFFLINE = b'{"state":"offline"}'
-
-
-class Gateway:
-    """A link and what its callbacks were told. `acks` says whether messages are acknowledged as they come."""
-
-    def __init__(self, port: int, protocol: str = "5", acks: bool = True, **options) -> None:
-        self.messages: list[Inbound] = []
-        self.links: list[tuple[bool, str]] = []
-        self.remembered: list[tuple[tuple[Inbound, ...], bool]] = []
-        self.acks = acks
-        mqtt = Mqtt(host="127.0.0.1", port=port, protocol=protocol, **options.pop("mqtt", {}))
-        self.link = MqttLink(
-            "orex-01",
-            mqtt,
-            [ROOT + "node/+/senml"],
-            on_message=options.pop("on_message", self._on_message),
-            on_link=lambda up, detail: self.links.append((up, detail)),
-            on_remembered=lambda messages, complete: self.remembered.append((messages, complete)),
-            offline_status=OFFLINE,
-            **options,
-        )
-
-    def _on_message(self, inbound: Inbound) -> None:
-        self.messages.append(inbound)
-        if self.acks:
-            self.link.ack(inbound)
-
-    def start(self, live: bool = True) -> "Gateway":
-        self.link.start()
-        if live:
-            wait_for(lambda: self.link.live, "the barrier returns")
-        return self
-
-    def payloads(self, *, backlog: bool | None = None) -> list[bytes]:
-        return [m.payload for m in list(self.messages) if backlog is None or m.backlog is backlog]
-
-    def die(self) -> None:
-        """As `kill -9` would: the socket is cut, nothing is said, and the link does not come back."""
-        self.link._stopping.set()
-        cut(self.link)
-        self.link.stop()
-
-
-def cut(link: MqttLink) -> None:
-    """Break the TCP connection under the link."""
-    sock = link._client.socket()
-    assert sock is not None
-    sock.shutdown(socket.SHUT_RDWR)
-
-
-class Peer:
-    """Another client of the broker: a node, an actuator, the web process."""
-
-    def __init__(self, port: int, *filters: str, protocol: str = "5") -> None:
-        self.messages: deque[MQTTMessage] = deque()
-        level = MQTTProtocolVersion.MQTTv5 if protocol == "5" else MQTTProtocolVersion.MQTTv311
-        self.client = Client(CallbackAPIVersion.VERSION2, protocol=level)
-        self.client.on_message = lambda _c, _d, message: self.messages.append(message)
-        ready = threading.Event()
-        self.client.on_subscribe = lambda *_: ready.set()
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-        if filters:
-            self.client.subscribe([(text, 1) for text in filters])
-            assert ready.wait(5)
-
-    def publish(self, topic: str, payload: bytes | str, retain: bool = False, qos: int = 1) -> None:
-        self.client.publish(topic, payload, qos=qos, retain=retain).wait_for_publish(5)
-
-    def got(self, topic: str) -> list[bytes]:
-        return [bytes(m.payload) for m in list(self.messages) if m.topic == topic]
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-@pytest.fixture
-def peers() -> Iterator[Callable[..., Peer]]:
-    made: list[Peer] = []
-
-    def make(*args, **options) -> Peer:
-        made.append(Peer(*args, **options))
-        return made[-1]
-
-    yield make
-    for peer in made:
-        peer.close()
-
-
-@pytest.fixture
-def gateways() -> Iterator[Callable[..., Gateway]]:
-    made: list[Gateway] = []
-
-    def make(*args, **options) -> Gateway:
-        made.append(Gateway(*args, **options))
-        return made[-1]
-
-    yield make
-    for gateway in made:
-        gateway.link.stop()
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -208,58 +92,6 @@ def test_the_barrier_parts_what_waited_from_what_is_new(mosquitto: Mosquitto, ga
     assert gateway.payloads(backlog=False) == [b"new"]
 
 
-def test_the_broker_restarts_with_its_store(mosquitto: Mosquitto, gateways, peers):
-    gateway = gateways(mosquitto.port, acks=False).start()
-    node = peers(mosquitto.port)
-    gateway.link.publish(ROOT + "gateway/status", b"ready", retain=True)
-    node.publish(SENML, b"before")
-    wait_for(lambda: len(gateway.messages) == 1, "the first arrives")
-    node.close()
-    mosquitto.restart()
-    wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
-    second = peers(mosquitto.port, ROOT + "gateway/status")
-    second.publish(SENML, b"after")
-    wait_for(lambda: b"after" in gateway.payloads(), "subscribed again")
-    assert gateway.payloads(backlog=True) == [b"before"]
-    assert gateway.payloads(backlog=False) == [b"before", b"after"]
-    wait_for(lambda: second.got(ROOT + "gateway/status") == [b"ready"], "the status is published again")
-    assert [up for up, _ in gateway.links] == [True, False, True]
-
-
-def test_a_broker_that_forgot_everything_is_told_again(mosquitto: Mosquitto, gateways, peers):
-    gateway = gateways(mosquitto.port).start()
-    gateway.link.publish(ROOT + "alarm/a.level", b"unack", retain=True)
-    gateway.link.publish(ROOT + "alarm/b.level", b"unack", retain=True)
-    gateway.link.publish(ROOT + "alarm/b.level", b"", retain=True)
-    wait_for(lambda: gateway.link._outbox.unconfirmed == 0, "the broker has them")
-    mosquitto.stop()
-    for file in mosquitto.folder.glob("*.db"):
-        file.unlink()
-    mosquitto.start()
-    wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
-    api = peers(mosquitto.port, ROOT + "alarm/+")
-    wait_for(lambda: api.got(ROOT + "alarm/a.level") == [b"unack"], "the alarm is there again")
-    assert api.got(ROOT + "alarm/b.level") == []
-
-
-def test_no_broker_at_start_is_one_sentence_and_the_link_comes_when_it_does(mosquitto: Mosquitto, gateways, caplog):
-    mosquitto.stop()
-    caplog.set_level(logging.INFO, "gateway.transports")
-    gateway = gateways(mosquitto.port).start(live=False)
-    wait_for(lambda: gateway.links, "the link says that nobody answers")
-    up, detail = gateway.links[0]
-    assert not up
-    assert f"127.0.0.1:{mosquitto.port}" in detail
-    assert "expected a broker that speaks MQTT 5" in detail
-    wait_for(lambda: gateway.remembered, "nothing is remembered within the deadline")
-    assert gateway.remembered == [((), False)]
-    mosquitto.start()
-    wait_for(lambda: gateway.link.live, "the link comes")
-    assert [up for up, _ in gateway.links] == [False, True]
-    assert gateway.remembered == [((), False), ((), True)]
-    assert len(caplog.records) == 2
-
-
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_own_state_is_remembered_once_and_then_left_alone(mosquitto: Mosquitto, gateways, peers, protocol):
     other = peers(mosquitto.port, protocol=protocol)
@@ -282,58 +114,6 @@ def test_own_state_is_remembered_once_and_then_left_alone(mosquitto: Mosquitto, 
     wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
     assert len(gateway.remembered) == 1
     assert [m.topic for m in gateway.messages[2:]] == [ROOT + "actuator/fan-1/state"]
-
-
-def test_the_last_will_speaks_for_a_dead_gateway_and_the_farewell_for_a_stopped_one(
-    mosquitto: Mosquitto, gateways, peers
-):
-    watcher = peers(mosquitto.port, ROOT + "gateway/status")
-    gateway = gateways(mosquitto.port, will_delay_s=0).start()
-    gateway.link.publish(ROOT + "gateway/status", b"ready", retain=True)
-    wait_for(lambda: watcher.got(ROOT + "gateway/status") == [b"ready"], "ready is seen")
-    gateway.die()
-    wait_for(lambda: watcher.got(ROOT + "gateway/status") == [b"ready", OFFLINE], "the will is seen")
-    second = gateways(mosquitto.port).start()
-    second.link.publish(ROOT + "gateway/status", b"ready", retain=True)
-    second.link.stop()
-    wait_for(lambda: watcher.got(ROOT + "gateway/status")[2:] == [b"ready", OFFLINE], "the farewell is seen")
-    late = peers(mosquitto.port, ROOT + "gateway/status")
-    wait_for(lambda: late.got(ROOT + "gateway/status") == [OFFLINE], "and kept")
-
-
-def test_a_blink_of_the_network_does_not_send_the_will(mosquitto: Mosquitto, gateways, peers):
-    watcher = peers(mosquitto.port, ROOT + "#")
-    gateway = gateways(mosquitto.port, will_delay_s=5).start()
-    cut(gateway.link)
-    wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
-    gateway.link.publish(ROOT + "zone/x", b"mark")
-    wait_for(lambda: watcher.got(ROOT + "zone/x"), "the mark arrives")
-    assert OFFLINE not in watcher.got(ROOT + "gateway/status")
-
-
-def test_a_command_carries_its_expiry_and_waits_no_longer(mosquitto: Mosquitto, gateways, peers):
-    fan = peers(mosquitto.port, ROOT + "command/#")
-    gateway = gateways(mosquitto.port).start()
-    gateway.link.publish(
-        ROOT + "command/fan-1", b"60", expiry_s=30, user_properties={"drill": "1"}, response_topic="r", correlation=b"c"
-    )
-    wait_for(lambda: fan.messages, "the command arrives")
-    properties = fan.messages[0].properties
-    assert 28 <= properties.MessageExpiryInterval <= 30
-    assert properties.UserProperty == [("drill", "1")]
-    assert (properties.ResponseTopic, properties.CorrelationData) == ("r", b"c")
-    fan.close()
-    mosquitto.stop()
-    wait_for(lambda: not gateway.link.connected, "the broker is gone")
-    assert gateway.link.publish(ROOT + "command/fan-1", b"expired", expiry_s=0.001)
-    assert gateway.link.publish(ROOT + "command/fan-1", b"wanted", expiry_s=60)
-    assert not gateway.link.publish(ROOT + "node/node7/ack", b"nobody waits for this")
-    mosquitto.start()
-    fan = peers(mosquitto.port, ROOT + "command/#", ROOT + "node/node7/ack")
-    wait_for(lambda: fan.got(ROOT + "command/fan-1"), "the command arrives")
-    assert fan.got(ROOT + "command/fan-1") == [b"wanted"]
-    assert fan.got(ROOT + "node/node7/ack") == []
-    assert gateway.link.dropped == 2
 
 
 def test_a_request_keeps_its_mqtt_5_address(mosquitto: Mosquitto, gateways, peers):
@@ -372,91 +152,6 @@ def test_a_callback_that_fails_ends_nothing_and_confirms_nothing(mosquitto: Mosq
     assert [m.payload for m in seen[3:]] == [b"poison", b"poison"]
 
 
-def test_a_topic_nobody_may_publish_on_is_refused_without_an_error(mosquitto: Mosquitto, gateways):
-    gateway = gateways(mosquitto.port).start()
-    for topic in ["", "a/+", "#", "a\0b"]:
-        assert not gateway.link.publish(topic, b"x")
-    assert gateway.link.live
-
-
-def restrict(broker: Mosquitto, *rules: str) -> None:
-    acl = broker.folder / "acl"
-    acl.write_text("".join(f"topic {rule}\n" for rule in rules))
-    broker.conf.write_text(broker.conf.read_text() + f"\nacl_file {acl}\n")
-    broker.restart()
-
-
-def test_a_barrier_that_may_not_return_is_told_and_leaves_history_only(mosquitto: Mosquitto, gateways, peers, caplog):
-    restrict(mosquitto, f"readwrite {ROOT}node/#", f"write {ROOT}gateway/#")
-    gateway = gateways(mosquitto.port).start(live=False)
-    wait_for(lambda: gateway.link.counters.barriers_repeated, "the barrier is tried again")
-    peers(mosquitto.port).publish(SENML, b"a")
-    wait_for(lambda: gateway.messages, "the reading arrives")
-    assert gateway.messages[0].backlog
-    assert gateway.link.connected
-    assert not gateway.link.live
-    assert "does not return our own message" in caplog.text
-    wait_for(lambda: gateway.remembered, "the start does not wait for ever")
-    assert gateway.remembered == [((), False)]
-
-
-def test_a_refused_message_is_told(mosquitto: Mosquitto, gateways, caplog):
-    restrict(mosquitto, f"readwrite {ROOT}node/#")
-    gateway = gateways(mosquitto.port).start(live=False)
-    wait_for(lambda: gateway.link.counters.publishes_refused > 3, "refusals are counted")
-    assert "it refused our message on 'bocamina/v1/orex-01/gateway/barrier' (Not authorized)" in caplog.text
-    assert "another gateway" not in caplog.text
-
-
-def test_a_refused_subscription_is_told(gateways, caplog):
-    # Mosquitto's ACL file refuses no subscription (it filters what comes), so the broker's word is made up here.
-    link = gateways(free_port()).link
-    link._subscriptions[9] = ("a/b", "c/d")
-    words = [ReasonCode(PacketTypes.SUBACK, identifier=code) for code in (0x87, 1)]
-    link._subscribed(link._client, None, 9, words, None)
-    assert link.counters.subscriptions_refused == 1
-    assert "refused the subscription to 'a/b' (Not authorized)" in caplog.text
-
-
-def test_a_source_topic_that_is_no_filter_is_refused_at_once():
-    with pytest.raises(ConfigError, match="'a/#/b' is no MQTT filter"):
-        MqttLink(
-            "orex-01", Mqtt(), ["a/#/b"], on_message=print, on_link=print, on_remembered=print, offline_status=OFFLINE
-        )
-
-
-def test_wrong_log_in_is_a_sentence(mosquitto: Mosquitto, gateways, tmp_path):
-    mosquitto.conf.write_text(mosquitto.conf.read_text().replace("allow_anonymous true", "allow_anonymous false"))
-    mosquitto.restart()
-    gateway = gateways(mosquitto.port).start(live=False)
-    wait_for(lambda: gateway.links, "refused")
-    assert "refused the connection (Not authorized)" in gateway.links[0][1]
-    with pytest.raises(ConfigError, match="password_file"):
-        gateways(mosquitto.port, mqtt={"username": "u", "password_file": str(tmp_path / "none")}).link.start()
-    with pytest.raises(ConfigError, match="ca_file"):
-        gateways(mosquitto.port, mqtt={"ca_file": str(tmp_path / "none")}).link.start()
-
-
-def test_something_that_is_no_broker_is_a_sentence(gateways):
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        gateway = gateways(server.getsockname()[1]).start(live=False)
-        stranger, _ = server.accept()
-        with stranger:
-            stranger.recv(100)
-            stranger.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        wait_for(lambda: gateway.links, "the link gives up on it")
-        assert gateway.links[0][0] is False
-
-
-def test_two_gateways_with_one_identity_are_told_and_do_not_fight_fast(mosquitto: Mosquitto, gateways, caplog):
-    one = gateways(mosquitto.port).start()
-    two = gateways(mosquitto.port).start()
-    wait_for(lambda: "does another gateway use the identity 'bocamina-orex-01'?" in caplog.text, "they are told", 20)
-    assert one.link.counters.connections + two.link.counters.connections < 20
-
-
 def test_a_burst_is_delivered_ahead_of_its_acknowledgements(mosquitto: Mosquitto, gateways, peers):
     gateway = gateways(mosquitto.port, acks=False).start()
     node = peers(mosquitto.port)
@@ -470,23 +165,6 @@ def test_a_burst_is_delivered_ahead_of_its_acknowledgements(mosquitto: Mosquitto
     cut(gateway.link)
     wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
     assert len(gateway.messages) == 5000
-
-
-def test_nothing_is_left_behind(mosquitto: Mosquitto, gateways):
-    process = psutil.Process()
-    gateways(mosquitto.port).start().link.stop()
-    files, threads = process.num_fds(), threading.active_count()
-    for _ in range(3):
-        gateways(mosquitto.port).start().link.stop()
-    assert (process.num_fds(), threading.active_count()) == (files, threads)
-
-
-def test_stop_while_nobody_answers_is_quick(gateways):
-    gateway = gateways(free_port()).start(live=False)
-    wait_for(lambda: gateway.links, "the link has tried")
-    started = time.monotonic()
-    gateway.link.stop()
-    assert time.monotonic() - started < 2.0
 
 
 def test_the_status_document_is_opaque_to_the_link(mosquitto: Mosquitto, gateways, peers):

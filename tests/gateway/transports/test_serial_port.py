@@ -4,17 +4,16 @@ import errno
 import logging
 import os
 import termios
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import serial
 
 from gateway.transports.backoff import Backoff
 from gateway.transports.serial_port import Line, SerialSource, open_port
+from tests.fixtures.leaks import assert_no_more_than, held
 from tests.fixtures.pty import Cable
 from tests.fixtures.waiting import wait_for
 
@@ -80,8 +79,7 @@ def test_unplugged_and_replugged_five_times(cable: Cable, listeners, caplog):
     caplog.set_level(logging.INFO, "gateway.transports")
     listener = listeners(cable.port, start_commands=b"\x42\x4d\xe1").start()
     wait_for(lambda: listener.source.up, "open")
-    process = psutil.Process()
-    files = process.num_fds()
+    before = held()
     for turn in range(5):
         cable.send(bytes([turn]))
         wait_for(lambda turn=turn: listener.data == bytes(range(turn + 1)), "a byte arrives")
@@ -94,7 +92,7 @@ def test_unplugged_and_replugged_five_times(cable: Cable, listeners, caplog):
     wait_for(lambda: listener.data.endswith(b"end"), "and works")
     assert [up for up, _ in listener.links] == [True] + [False, True] * 5
     assert len(caplog.records) == 11, "one line a change, none in between"
-    assert process.num_fds() == files
+    assert_no_more_than(before)
     assert listener.source.counters.lost == 5
 
 
@@ -212,7 +210,7 @@ def test_every_kind_of_failure_is_survived(cable: Cable, listeners, error: Excep
         opened.append(1)
         return Torn(open_port(port, line), error) if len(opened) == 1 else open_port(port, line)
 
-    files = psutil.Process().num_fds()
+    before = held()
     listener = listeners(cable.port, opener=opener).start()
     wait_for(lambda: listener.source.up, "open")
     cable.send(b"a")
@@ -221,7 +219,7 @@ def test_every_kind_of_failure_is_survived(cable: Cable, listeners, error: Excep
     wait_for(lambda: listener.data.endswith(b"b"), "and works")
     assert [up for up, _ in listener.links] == [True, False, True]
     listener.source.stop()
-    assert psutil.Process().num_fds() == files
+    assert_no_more_than(before)
 
 
 def test_writes_keep_their_order_and_a_hung_device_does_not_block(cable: Cable, listeners):
@@ -274,13 +272,12 @@ def test_noise_at_full_speed_neither_hangs_nor_loses(cable: Cable, listeners):
 
 
 def test_nothing_is_left_behind(cable: Cable, listeners):
-    process = psutil.Process()
-    files, threads = process.num_fds(), threading.active_count()
+    before = held()
     for _ in range(5):
         listener = listeners(cable.port).start()
         wait_for(lambda listener=listener: listener.source.up, "open")
         listener.source.stop()
-    assert (process.num_fds(), threading.active_count()) == (files, threads)
+    assert_no_more_than(before)
 
 
 def test_stop_is_quick_while_the_port_is_missing(listeners, tmp_path):
