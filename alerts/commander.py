@@ -127,13 +127,14 @@ class Commander:
 
     def findings(self, moment: Moment, occupancy: Occupancy) -> list[Finding]:
         """`siren_failed` of every siren and beacon: silent, gone or disobedient (limits reference 6.8 b)."""
+        empty = occupancy.verified_empty(moment)
         return [
-            self._siren_finding(moment, occupancy, self._actuators[actuator], line)
+            self._siren_finding(moment, empty, self._actuators[actuator], line)
             for actuator, line in self._lines.items()
             if self._actuators[actuator].kind != "fan"
         ]
 
-    def _siren_finding(self, moment: Moment, occupancy: Occupancy, actuator: Actuator, line: _Line) -> Finding:
+    def _siren_finding(self, moment: Moment, empty: frozenset[str], actuator: Actuator, line: _Line) -> Finding:
         why = None
         if line.gone:
             why = "its node is offline"
@@ -141,7 +142,7 @@ class Commander:
             why = f"silent for more than {FAILED_US // SECOND_US} s"
         elif line.astray_since_us is not None and moment.now_us - line.astray_since_us > DISOBEYS_US:
             why = f"stands at {line.reported!r}, wanted {line.wanted!r}"
-        someone = any(occupancy.may_hold_people(zone, moment) for zone in actuator.zones)
+        someone = not empty.issuperset(actuator.zones)
         return Finding(
             actuator.id, "siren_failed", why is not None, _first(actuator.zones),
             Priority.HIGH if someone else Priority.WARNING, reason=why, source=source("command", "failed_s"),

@@ -27,6 +27,15 @@ def suppressible(condition: str, quantity: str | None) -> bool:
     return may and quantity in BOOK["suppressible"]["quantities"]
 
 
+def serviceable(condition: str) -> bool:
+    """Whether it is of a sensor's own health and stands aside while that is out of service (limits reference 6.1, I).
+
+    Never what the air is like, and never that nobody watches a place.
+    """
+    may: bool = _CONDITIONS.get(condition, {}).get("serviceable", False)
+    return may
+
+
 def judged_by_person(condition: str) -> bool:
     """Whether only a person can say that it is gone: what a person or a former life had said."""
     by_person: bool = _CONDITIONS.get(condition, {}).get("person", False)

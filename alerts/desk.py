@@ -1,7 +1,7 @@
 """All alarms of the site: what sensors, protocols and people say, joined.
 
 Pure: time comes as a `Moment`, nothing is read or sent; the same input gives the same alarms. How an alarm lives is
-`alerts/ledger.py`, when a sensor raises or clears is `alerts/rules.py`.
+`alerts/ledger.py`, when a sensor raises or clears is `alerts/rules.py`, what people order is `alerts/orders.py`.
 """
 
 import math
@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
-from alerts import requests as ask
+from alerts import consistency
 from alerts.ladder import LimitsOf, is_dead_end, neighbours, rungs_for
 from alerts.ledger import Ledger
-from alerts.machine import BEYOND, Event
-from alerts.model import Alarm, Priority, Reply, Transition
+from alerts.machine import BEYOND
+from alerts.model import Alarm, Finding, Priority, Reply, Transition
+from alerts.orders import Orders
 from alerts.record import Level, Record
 from alerts.rules import SensorRules
 from alerts.watch import Held
@@ -23,10 +22,7 @@ from gateway.domain.events import Request
 from gateway.domain.figures import Figures
 from gateway.domain.moment import SECOND_US, Moment, rfc3339
 from gateway.domain.quality import Quality
-from gateway.domain.site import Site
-
-REMEMBERED_REQUESTS: Final = 1000
-"""A request repeated within this many gets the first answer again."""
+from gateway.domain.site import SensorConfig, Site
 
 _PRIORITY: Final = {priority.word: priority for priority in Priority}
 
@@ -60,7 +56,12 @@ class AlarmDesk:
         fresh = next((i for i in oxygen if zones[site.sensors[i].zone].kind == "portal"), None)
         self._oxygen_at = [(self._rules[i], near[site.sensors[i].zone]) for i in oxygen]
         self._followers = {fresh: [self._rules[i] for i in oxygen if i != fresh]} if fresh is not None else {}
-        self._replies: dict[str, Reply] = {}
+        alike: dict[tuple[str, str], list[SensorRules]] = {}
+        for rules in self._rules:
+            alike.setdefault((rules.sensor.zone, rules.sensor.quantity), []).append(rules)
+        self._twins = tuple(tuple(group) for group in alike.values() if len(group) > 1)
+        self._site, self._pairs = site, consistency.pairs(site)
+        self.orders = Orders(self._ledger, self._rules_of)
 
     # -- what the engine brings ---------------------------------------------------------------------------------------
 
@@ -75,10 +76,15 @@ class AlarmDesk:
 
     def tick(self, moment: Moment, figures_of: Callable[[int], Figures]) -> None:
         """One second passed: silence, delays, shelves and suppressions end."""
+        self._share_warm_up()
         for i, rules in enumerate(self._rules):
+            self.orders.attend(moment, rules)
             rules.tick(moment, figures_of(i))
             if rules.findings:
                 self._drain(moment, i)
+        for pair in self._pairs:
+            beyond = consistency.is_inconsistent(pair, figures_of(pair.o2), figures_of(pair.co2))
+            self.state(moment, consistency.finding(self._site, pair, beyond))
         for record in self._ledger.records.values():
             if record.held is not None:
                 record.held.judge(moment.now_us, record.verdict, record.on_us, record.off_us)
@@ -108,6 +114,14 @@ class AlarmDesk:
         record.held.judge(moment.now_us, beyond, record.on_us, record.off_us)
         self._settle(moment, record)
 
+    def state(self, moment: Moment, found: Finding) -> None:
+        """A finding, reported."""
+        self.report(
+            moment, found.subject, found.condition, found.beyond, zone=found.zone, priority=found.priority,
+            sensor=found.sensor, value=found.value, limit=found.limit, unit=found.unit, latch=found.latch,
+            on_s=found.on_s, off_s=found.off_s, reason=found.reason, source=found.source,
+        )  # fmt: skip
+
     def set_occupancy(self, moment: Moment, zone: str, state: str) -> None:
         """Who is inside a zone: occupied, empty (verified) or unknown (limits reference 6.6). Unknown until told."""
         self._ledger.set_occupancy(moment, zone, state)
@@ -125,17 +139,8 @@ class AlarmDesk:
         self._ledger.unsuppress(moment, reason)
 
     def request(self, moment: Moment, request: Request) -> Reply:
-        """A person acknowledges, shelves, unshelves or resets. Idempotent by the request's id."""
-        if request.id in self._replies:
-            return self._replies[request.id]
-        record = self._ledger.records.get(request.target)
-        error = ask.refuse_person(request)
-        if error is None:
-            error = self._obey(moment, record, request) if record else f"there is no active alarm {request.target!r}"
-        reply = self._replies[request.id] = Reply(request.id, error is None, error)
-        if len(self._replies) > REMEMBERED_REQUESTS:
-            del self._replies[next(iter(self._replies))]
-        return reply
+        """A person acknowledges, shelves, unshelves, resets, takes out of service. Idempotent by the request's id."""
+        return self.orders.request(moment, request)
 
     def adopt(self, moment: Moment, document: Mapping[str, Any]) -> bool:
         """A retained alarm of a former life that this desk has never known: it stands, unacknowledged, `recovered`.
@@ -177,6 +182,10 @@ class AlarmDesk:
         record = self._ledger.records.get(name)
         return record.alarm if record else None
 
+    def out_of_service(self) -> list[SensorConfig]:
+        """Sensors that an officer has taken out of service now."""
+        return self.orders.out_of_service()
+
     def document(self, alarm: Alarm, moment: Moment) -> dict[str, Any]:
         """The payload of `alarm/{alarm}` as it stands at `moment`."""
         return self._ledger.records[alarm.alarm].document() | {"time": rfc3339(moment.utc_us)}
@@ -213,36 +222,12 @@ class AlarmDesk:
         if level != record.level:
             self._ledger.judged(moment, record, level)
 
-    def _obey(self, moment: Moment, record: Record, request: Request) -> str | None:
-        by, comment = request.by.strip(), ask.comment_of(request)
-        if request.action == "acknowledge":
-            error = ask.refuse_acknowledge(record)
-            if error is None:
-                self._ledger.step(moment, record, Event.ACK, by, comment)
-        elif request.action == "reset":
-            error = ask.refuse_reset(record, request, self._not_gone(record, moment.now_us))
-            if error is None:
-                if record.alarm.underlying in BEYOND:  # the person says that it is gone
-                    record.held, record.verdict = Held(), False
-                    self._ledger.judged(moment, record, None)
-                self._ledger.step(moment, record, Event.RESET, by, comment)
-                if record.level is not None:
-                    self._ledger.judged(moment, record, record.level)  # the Notice that was left
-        elif request.action == "shelve":
-            error = ask.refuse_shelve(record, request)
-            if error is None:
-                self._ledger.shelve(moment, record, round(request.args["minutes"] * 60 * SECOND_US), by, comment)
-        else:
-            error = ask.refuse_unshelve(record)
-            if error is None:
-                self._ledger.shelve(moment, record, 0, by, comment)
-        return error
-
-    def _not_gone(self, record: Record, now_us: int) -> str | None:
-        alarm = record.alarm
-        if record.held is None and alarm.sensor in self._rules_of:
-            return self._rules_of[alarm.sensor].not_gone(alarm.condition, now_us)
-        return None if record.verdict is False else "nobody has judged it gone"
+    def _share_warm_up(self) -> None:
+        """What a cell in warm-up shows counts from its start where a good one beside it is over the same rung (6.5)."""
+        for group in self._twins:
+            for rules in group:
+                others = [one.over() for one in group if one is not rules and not one.warming] if rules.warming else []
+                rules.share(frozenset().union(*others))
 
     def _reclaim(self, record: Record) -> None:
         """Give an alarm that stands back to whoever judges it; until somebody of this life does, a person may."""
@@ -260,13 +245,13 @@ class AlarmDesk:
         """Everything that later behaviour depends on, as plain values for msgpack. Take the transitions first."""
         return self._ledger.dump() | {
             "rules": {rules.sensor.id: rules.dump() for rules in self._rules},
-            "replies": [[*reply] for reply in self._replies.values()],
+            "replies": self.orders.dump(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """What `dump` gave, also under an edited site file: what it no longer judges, a person does."""
         self._ledger.load(state)
-        self._replies = {reply.id: reply for reply in msgspec.convert(state["replies"], list[Reply])}
+        self.orders.load(state["replies"])
         for rules in self._rules:
             if rules.sensor.id in state["rules"]:
                 rules.load(state["rules"][rules.sensor.id])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import networkx as nx
 
@@ -16,9 +16,17 @@ NEVER_EVACUATE: Final = frozenset(("surface", "workshop", "amalgam_room", "lamp_
 """Kinds of zone that never start or join a mine evacuation (limits reference 6.3, last lines; a muster point is
 where the evacuation ends)."""
 
+SEARCHES: Final = 16
+"""Sets of avoided zones whose routes are kept: an evacuation knows one at a time."""
+ANSWERS: Final = 4096
+"""Other answers that are kept: twice the zones of any mine of this size."""
+
 
 class MineGraph:
-    """Zones and connections of a site file. Air flows along a connection; people walk it both ways."""
+    """Zones and connections of a site file. Air flows along a connection; people walk it both ways.
+
+    All routes come from one search that begins at the exits, whatever the number of zones.
+    """
 
     def __init__(self, site: Site) -> None:
         self._kinds = {zone.id: zone.kind for zone in site.zones}
@@ -35,9 +43,11 @@ class MineGraph:
         small = portals <= 1 or len(site.people) <= figure("evacuation", "small_mine")
         self._whole_mine = (site.site.evacuation_scope or ("mine" if small else "affected")) == "mine"
         self.mine = frozenset(zone for zone, kind in self._kinds.items() if kind not in NEVER_EVACUATE)
-        self.downstream = lru_cache(maxsize=None)(self._downstream)
-        self.way_out = lru_cache(maxsize=4096)(self._way_out)
-        self.affected_set = lru_cache(maxsize=None)(self._affected_set)
+        self.downstream = lru_cache(maxsize=ANSWERS)(self._downstream)
+        self.affected_set = lru_cache(maxsize=ANSWERS)(self._affected_set)
+        self._cut_off = lru_cache(maxsize=ANSWERS)(self._find_cut_off)
+        self._routes = lru_cache(maxsize=SEARCHES)(self._search)
+        self._routes(frozenset())  # the first alarm does not wait for it
 
     def kind(self, zone: str) -> str | None:
         """The zone's kind, None for a zone that the site file does not have."""
@@ -73,16 +83,13 @@ class MineGraph:
         """
         if self._kinds.get(zone) in NEVER_EVACUATE:
             return frozenset((zone,))
-        direct = {zone} | (self.downstream(zone, airflow_known) & self.mine)
-        return frozenset(direct | self._cut_off(direct))
+        direct = frozenset((zone,)) | (self.downstream(zone, airflow_known) & self.mine)
+        return direct | self._cut_off(direct)
 
-    def _cut_off(self, closed: Iterable[str]) -> set[str]:
+    def _find_cut_off(self, closed: frozenset[str]) -> frozenset[str]:
         """Zones of the mine whose every way out passes through `closed`."""
-        open_ways = self._ways.subgraph(set(self._ways) - set(closed))
-        reached: set[str] = set()
-        for way_out in self._exits & set(open_ways):
-            reached |= nx.node_connected_component(open_ways, way_out)
-        return set(self.mine) - reached - set(closed)
+        lengths, _ = self._search(closed)
+        return self.mine - lengths.keys() - closed
 
     def evacuation_scope(
         self, origins: frozenset[str], airflow_known: bool, people_may_be_in: Iterable[str], methane: bool = False
@@ -96,23 +103,42 @@ class MineGraph:
         outside = origins - inside
         if not inside:
             return outside
-        affected: frozenset[str] = frozenset().union(*(self.affected_set(z, airflow_known) for z in inside))
         direct = inside.union(*(self.downstream(z, airflow_known) & self.mine for z in inside))
         whole = (
             self._whole_mine
             or methane
             or len(inside) > 1
             or any(self._kinds.get(z) == "portal" or z in self._intakes for z in direct)
-            or bool(self._cut_off(direct) & set(people_may_be_in))
+            or not self._cut_off(direct).isdisjoint(people_may_be_in)
             or not inside <= self._kinds.keys()
         )
-        return outside | (self.mine if whole else affected)
+        return outside.union(*((self.mine,) if whole else (self.affected_set(z, airflow_known) for z in inside)))
 
-    def _way_out(self, zone: str, avoiding: frozenset[str] = frozenset()) -> list[str] | None:
+    def way_out(self, zone: str, avoiding: frozenset[str] = frozenset()) -> list[str] | None:
         """The shortest way [m] from a zone to the outside that enters no zone of `avoiding`, None without one."""
-        if zone not in self._ways:
+        if zone in self._exits:
+            return [zone]
+        lengths, paths = self._routes(avoiding)
+        if zone in paths:
+            return paths[zone][::-1]
+        if zone not in avoiding:  # shut in, or no zone of this site
             return None
-        usable = self._ways.subgraph((set(self._ways) - avoiding) | {zone})
-        lengths = nx.single_source_dijkstra_path_length(usable, zone, weight="weight")
-        reachable = sorted((lengths[end], end) for end in self._exits if end in lengths)
-        return list(nx.dijkstra_path(usable, zone, reachable[0][1], weight="weight")) if reachable else None
+        # from where the gas is one leaves by the best neighbour
+        near = [(lengths[n] + link["weight"], n) for n, link in self._adjacent(zone) if n in lengths]
+        return [zone, *paths[min(near)[1]][::-1]] if near else None
+
+    def _adjacent(self, zone: str) -> Iterable[tuple[str, dict[str, Any]]]:
+        return self._ways.adj[zone].items() if zone in self._ways else ()
+
+    def _search(self, avoiding: frozenset[str]) -> tuple[dict[str, float], dict[str, list[str]]]:
+        """Length [m] of the shortest way from the nearest exit to every zone that has one, and the way."""
+        exits = sorted(self._exits - avoiding)
+        if not exits:
+            return {}, {}
+
+        def length(_from: str, to: str, link: dict[str, Any]) -> float | None:
+            return None if to in avoiding else link["weight"]
+
+        found: Any = nx.multi_source_dijkstra(self._ways, exits, weight=length)
+        lengths, paths = found
+        return lengths, paths

@@ -41,7 +41,8 @@ class Rung:
     key: names it in stored state. statistic: any inst 1min 5min 15min, or reason, silence, unwatched, spike for the
     sensor's own health. rising: more is worse. limit: trips from here on (inclusive) or beyond. clear: back inside is
     strictly beyond this. enters_over_range: a reading over range counts as this rung. under_reference: how far below
-    the reference sensor [unit]; neighbour: only while a neighbouring zone has it too.
+    the reference sensor [unit]; neighbour: only while a neighbouring zone has it too. regime: the body whose limit it
+    stands on, `site` for the mine's own, None for a design default.
     """
 
     key: str
@@ -56,7 +57,7 @@ class Rung:
     on_us: int = 0
     off_us: int = 0
     latch: bool = False
-    regime: str | None = "peru"
+    regime: str | None = None
     unit: str | None = None
     enters_over_range: bool = False
     under_reference: float | None = None
@@ -178,7 +179,8 @@ def _rung(key: str, quantity: str, group: Mapping[str, Any], row: Mapping[str, A
         source=row["source"], rising=rising, inclusive=word == "at_least",
         clear=row.get("clears_below", limit - band if rising else limit + band),
         on_us=round(rules["on_s"] * SECOND_US), off_us=round(rules["off_s"] * SECOND_US), latch=rules["latch"],
-        unit=unit_of(quantity), under_reference=row.get("under_reference"), neighbour=row.get("neighbour", False),
+        regime=row.get("regime"), unit=unit_of(quantity),
+        under_reference=row.get("under_reference"), neighbour=row.get("neighbour", False),
     )  # fmt: skip
 
 
@@ -274,9 +276,11 @@ def _stricter(rung: Rung, sensor: SensorConfig) -> Rung:
     wanted = _addressed(rung, sensor)
     if wanted is None or not _is_stricter(rung, wanted):
         return rung
-    return replace(rung, limit=wanted, clear=min(rung.clear, wanted - abs(rung.limit - rung.clear)) if rung.rising
-                   else max(rung.clear, wanted + abs(rung.limit - rung.clear)),
-                   source=f"site file: {rung.priority.word} = {wanted:g}; {rung.source}")  # fmt: skip
+    band = abs(rung.limit - rung.clear)
+    return replace(
+        rung, limit=wanted, clear=min(rung.clear, wanted - band) if rung.rising else max(rung.clear, wanted + band),
+        source=f"site file: {rung.priority.word} = {wanted:g}; {rung.source}", regime=SITE_REGIME,
+    )  # fmt: skip
 
 
 def _addressed(rung: Rung, sensor: SensorConfig) -> float | None:

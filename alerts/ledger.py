@@ -2,7 +2,8 @@
 
 Who is inside decides what High and Evacuate mean (limits reference 6.6): in a zone that is verified empty they close
 the access, and they become real the second it is not. What a declared blast must cause is suppressed by design, only
-in its zones, only while these are verified empty, only until its end (7.2.1).
+in its zones, only while these are verified empty, only until its end (7.2.1). A sensor out of service keeps its alarms
+of the air; those of its own health stand aside until a given end (6.1, state I).
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from alerts.conditions import suppressible
+from alerts.conditions import serviceable, suppressible
 from alerts.machine import BEYOND, Effect, Event, shown, step
 from alerts.model import Alarm, Priority, State, Transition
-from alerts.record import Hush, Level, Record, Shelf
+from alerts.record import Hush, Level, Record, Service, Shelf
 from gateway.domain.moment import Moment, rfc3339
 from gateway.domain.site import SensorConfig
 
@@ -34,6 +35,7 @@ class Ledger:
         self.active: dict[str, Record] = {}
         self._occupancy: dict[str, str] = {}
         self._hushes: list[Hush] = []
+        self.services: dict[str, Service] = {}
         self.transitions: list[Transition] = []
 
     def record(self, subject: str, condition: str, zone: str | None, sensor: str | None) -> Record:
@@ -142,8 +144,10 @@ class Ledger:
 
     def unsuppress(self, moment: Moment, reason: str) -> None:
         """End it now: what still holds announces itself."""
-        self._hushes = [hush for hush in self._hushes if hush.reason != reason]
-        self._review_all(moment, "suppression_over")
+        kept = [hush for hush in self._hushes if hush.reason != reason]
+        if len(kept) != len(self._hushes):
+            self._hushes = kept
+            self._review_all(moment, "suppression_over")
 
     def shelve(self, moment: Moment, record: Record, away_us: int, by: str, comment: str | None) -> None:
         """A person mutes an alarm for a while, or with 0 no longer."""
@@ -152,8 +156,21 @@ class Ledger:
         self._lay_over(record)
         self._emit(moment, record, old, by, comment, "shelve" if away_us else "unshelve")
 
+    def serve(self, moment: Moment, target: str, away_us: int, by: str, reason: str) -> None:
+        """A sensor, or one alarm of it, is out of service for a while; again renews, with 0 it is back."""
+        before = self.services.pop(target, None)
+        if away_us:
+            since_us = before.since_us if before else moment.now_us
+            self.services[target] = Service(
+                since_us, moment.now_us + away_us, moment.utc_us + away_us, by, reason
+            )
+        self._review_all(moment, "out_of_service" if away_us else "in_service", by, reason)
+
     def end_overlays(self, moment: Moment) -> None:
-        """Let shelves and suppressions end whose time is over."""
+        """Let shelves, services and suppressions end whose time is over."""
+        if any(service.until_us <= moment.now_us for service in self.services.values()):
+            self.services = {name: one for name, one in self.services.items() if one.until_us > moment.now_us}
+            self._review_all(moment, "service_over")
         for record in self.records.values():
             if record.shelf is not None and record.shelf.until_us <= moment.now_us:
                 record.shelf = None
@@ -175,6 +192,10 @@ class Ledger:
             if hush is not None:
                 overlays.add(State.SUPPRESSED)
                 alarm.until_us = hush.until_utc_us
+            service = self._service_of(record)
+            if service is not None:
+                overlays.add(State.OUT_OF_SERVICE)
+                alarm.until_us = service.until_utc_us
         alarm.state = shown(alarm.underlying, frozenset(overlays))
         alarm.extra.pop("access", None)
         if alarm.priority >= Priority.HIGH and self._occupancy.get(alarm.zone or "") == EMPTY:
@@ -190,16 +211,26 @@ class Ledger:
             return None
         return next((hush for hush in self._hushes if zone in hush.zones), None)
 
-    def _review(self, moment: Moment, record: Record, reason: str) -> None:
+    def _service_of(self, record: Record) -> Service | None:
+        alarm = record.alarm
+        if not self.services or alarm.priority >= Priority.HIGH or not serviceable(alarm.condition):
+            return None
+        return self.services.get(alarm.alarm) or self.services.get(alarm.sensor or "")
+
+    def _review(
+        self, moment: Moment, record: Record, reason: str, by: str | None = None, comment: str | None = None
+    ) -> None:
         alarm = record.alarm
         before = (alarm.state, alarm.until_us, alarm.extra.get("access"))
         self._lay_over(record)
         if before != (alarm.state, alarm.until_us, alarm.extra.get("access")):
-            self._emit(moment, record, before[0], reason=reason)
+            self._emit(moment, record, before[0], by, comment, reason)
 
-    def _review_all(self, moment: Moment, reason: str) -> None:
+    def _review_all(
+        self, moment: Moment, reason: str, by: str | None = None, comment: str | None = None
+    ) -> None:
         for record in list(self.active.values()):
-            self._review(moment, record, reason)
+            self._review(moment, record, reason, by, comment)
 
     # -- over a restart -----------------------------------------------------------------------------------------------
 
@@ -207,7 +238,7 @@ class Ledger:
         """All of it but the transitions, which are to be taken first; plain values for msgpack."""
         plain: dict[str, Any] = msgspec.to_builtins({
             "records": list(self.records.values()), "active": list(self.active),
-            "occupancy": self._occupancy, "hushes": self._hushes,
+            "occupancy": self._occupancy, "hushes": self._hushes, "services": self.services,
         })  # fmt: skip
         return plain
 
@@ -218,3 +249,4 @@ class Ledger:
         self.active = {name: self.records[name] for name in state["active"]}
         self._occupancy = dict(state["occupancy"])
         self._hushes = msgspec.convert(state["hushes"], list[Hush])
+        self.services = msgspec.convert(state.get("services", {}), dict[str, Service])

@@ -4,6 +4,7 @@ Unknown counts as occupied for raising and as not empty for suppressing. *Empty*
 counted nobody, the tag board agrees, and nothing has spoken against it since.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -35,6 +36,7 @@ class Occupancy:
         self._zones = tuple(zone.id for zone in site.zones)
         self._roles: Mapping[str, str] = {person.id: person.role for person in site.people}
         self._tags: dict[str, str] = {}
+        self._tagged: Counter[str] = Counter()  # people by place, of `_tags`
         self._counts: dict[str, _Count] = {}
         self._reader_up = True
         self._shown: dict[str, tuple[Occupied, int | None]] = dict.fromkeys(self._zones, ("unknown", None))
@@ -45,11 +47,14 @@ class Occupancy:
         Raises Refused for a zone that the site file lacks: the person then counts as inside at an unknown place,
         and no zone is empty until the tag is seen elsewhere.
         """
+        before = self._tags.pop(person, None)
+        if before is not None:
+            self._tagged[before] -= 1
         if zone is None:
-            self._tags.pop(person, None)
             return
-        entered = self._tags.get(person) != zone
+        entered = before != zone
         self._tags[person] = zone
+        self._tagged[zone] += 1
         if zone not in self._zones:
             self.lapse(moment)
             raise Refused(f"presence of '{person}': '{zone}' is no zone of this site; counted as inside, place unknown")
@@ -102,7 +107,7 @@ class Occupancy:
 
     def state(self, zone: str, moment: Moment) -> tuple[Occupied, int | None]:
         """The zone's occupancy and how many people are known in it; None where nobody knows, never a guessed 0."""
-        tags = sum(place == zone for place in self._tags.values())
+        tags = self._tagged[zone]
         count = self._counts.get(zone)
         current = count is not None and moment.now_us - count.at_us < LAPSE_US
         if count is not None and current:
@@ -115,6 +120,10 @@ class Occupancy:
     def may_hold_people(self, zone: str, moment: Moment) -> bool:
         """Whether the zone is anything but verified empty."""
         return self.state(zone, moment)[0] != "empty"
+
+    def verified_empty(self, moment: Moment) -> frozenset[str]:
+        """All zones that are: every other one may hold people."""
+        return frozenset(zone for zone in self._counts if not self.may_hold_people(zone, moment))
 
     def confirmed_by(self, zone: str, moment: Moment) -> str | None:
         """Who confirmed that the zone is empty."""
@@ -146,6 +155,7 @@ class Occupancy:
     def load(self, state: Mapping[str, Any]) -> None:
         """Take up what `dump` gave; zones that the site file no longer has are dropped, their people are not."""
         self._tags = dict(state["tags"])
+        self._tagged = Counter(self._tags.values())
         self._counts = {zone: _Count(*row) for zone, row in state["counts"].items() if zone in self._zones}
         self._reader_up = state["reader_up"]
         self._shown |= {zone: (row[0], row[1]) for zone, row in state["shown"].items() if zone in self._zones}

@@ -40,6 +40,16 @@ class Shelf(NamedTuple):
     by: str
 
 
+class Service(NamedTuple):
+    """An officer took a sensor, or one alarm of it, out of service. Times as in `Shelf`; since_us: engine time [µs]."""
+
+    since_us: int
+    until_us: int
+    until_utc_us: int
+    by: str
+    reason: str
+
+
 class Hush(NamedTuple):
     """Suppression by design of what a declared blast must cause, in its zones, until its end."""
 

@@ -4,6 +4,7 @@ Supervisor, officer, admin, brigade, in the site file's order within a role, nob
 delivery that fails is tried again with growing pauses. An answer stops the calling; it silences no siren.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,10 @@ NEXT_US: Final = {
 RETRY_FIRST_US: Final = figure_us("notify", "retry_first_s")
 RETRY_LONGEST_US: Final = figure_us("notify", "retry_longest_s")
 CONSOLE: Final = "console:"
+ANSWER: Final = "answer"
+"""What stands in place of a notification's id where a person is answered."""
+FOLLOWED: Final = 256
+"""Deliveries of which the network may still say more than that it took them."""
 
 Render = Callable[[str, str], str]
 """(code, language) → the text of one message."""
@@ -47,6 +52,7 @@ class _Line:
     in_flight: str | None = None
     delivered_us: int | None = None
     failed: bool = False
+    last: str | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class Outbox:
         self._languages[""] = site.site.language
         self._entries: dict[str, _Entry] = {}
         self._known: dict[str, None] = {}
+        self._followed: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._codes = self._deliveries = 0
 
     def offer(self, moment: Moment, alarm: Alarm, render: Render) -> str | None:
@@ -113,6 +120,7 @@ class Outbox:
                 self._deliveries += 1
                 line.attempts += 1
                 line.due_us, line.in_flight = None, f"message-{self._deliveries}"
+                line.last = line.in_flight
                 text = entry.texts.get(self._languages.get(line.person, "es"), entry.texts["es"])
                 out.append(Delivery(line.in_flight, entry.id, line.person, line.address, text, line.attempts))
         return out
@@ -131,7 +139,11 @@ class Outbox:
                 line.due_us, line.attempts = moment.now_us, 0
 
     def result(self, moment: Moment, delivery: str, ok: bool, detail: str = "") -> dict[str, Any] | None:
-        """A channel's answer: the record for the journal, None for a delivery that is not waited for any more."""
+        """A channel's answer: the record for the journal, None for a delivery that is not waited for any more.
+
+        A second one of the same delivery is the network's late report: on record, and where it failed after all, the
+        person is called again.
+        """
         for entry in self._entries.values():
             for line in entry.lines:
                 if line.in_flight != delivery:
@@ -143,11 +155,40 @@ class Outbox:
                 elif line.person and entry.answered_by is None:
                     pause = min(RETRY_FIRST_US << min(line.attempts - 1, 16), RETRY_LONGEST_US)
                     line.due_us = moment.now_us + pause
-                return {
+                what = {
                     "delivery": delivery, "notification": entry.id, "person": line.person, "address": line.address,
-                    "attempt": line.attempts, "ok": ok, "detail": detail, "time": rfc3339(moment.utc_us),
+                    "attempt": line.attempts,
                 }  # fmt: skip
-        return None
+                if ok and line.person:
+                    self._follow(what | {"late": True})
+                return what | {"ok": ok, "detail": detail, "time": rfc3339(moment.utc_us)}
+        return self._late(moment, delivery, ok, detail)
+
+    def answer(self, person: str, address: str, text: str) -> Delivery:
+        """A text to a person who wrote to us: sent once, its deliveries are on record like those of an alarm."""
+        self._deliveries += 1
+        ident = f"message-{self._deliveries}"
+        self._follow({"delivery": ident, "notification": ANSWER, "person": person, "address": address, "attempt": 1})
+        return Delivery(ident, ANSWER, person, address, text, 1)
+
+    def _follow(self, what: dict[str, Any]) -> None:
+        self._followed[what["delivery"]] = what
+        if len(self._followed) > FOLLOWED:
+            self._followed.popitem(last=False)
+
+    def _late(self, moment: Moment, delivery: str, ok: bool, detail: str) -> dict[str, Any] | None:
+        what = self._followed.pop(delivery, None)
+        if what is None:
+            return None
+        if "late" not in what and ok:
+            self._follow(what | {"late": True})
+        entry = self._entries.get(what["notification"])
+        line = next((x for x in entry.lines if x.last == delivery), None) if entry is not None else None
+        if entry is not None and line is not None and not ok:
+            line.failed, line.delivered_us = True, None
+            if entry.answered_by is None:
+                line.due_us = moment.now_us + RETRY_FIRST_US
+        return what | {"ok": ok, "detail": detail, "time": rfc3339(moment.utc_us)}
 
     def answered(self, alarm: str, by: str) -> bool:
         """A named person acknowledged the alarm (a button, a request): the calling ends. True if it was calling."""
@@ -198,7 +239,7 @@ class Outbox:
         """The whole state, msgpack-able."""
         return {
             "entries": [asdict(entry) for entry in self._entries.values()], "known": list(self._known),
-            "codes": self._codes, "deliveries": self._deliveries,
+            "codes": self._codes, "deliveries": self._deliveries, "followed": list(self._followed.values()),
         }  # fmt: skip
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -209,6 +250,7 @@ class Outbox:
             self._entries[entry.id] = entry
         self._known = dict.fromkeys(state["known"])
         self._codes, self._deliveries = state["codes"], state["deliveries"]
+        self._followed = OrderedDict((what["delivery"], dict(what)) for what in state.get("followed", ()))
 
     def restarted(self, moment: Moment) -> None:
         """The gateway comes back: what was on its way is sent again, for nobody knows whether it came."""

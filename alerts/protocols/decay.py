@@ -15,7 +15,8 @@ class GasDecay:
     """The peaks of the sensors that call for air, and the one that does not come down."""
 
     def __init__(self, site: Site) -> None:
-        self._sensors = [(i, s) for i, s in enumerate(site.sensors) if s.quantity not in ("o2", "air_velocity")]
+        self._site = site
+        self._index = {s.id: i for i, s in enumerate(site.sensors) if s.quantity not in ("o2", "air_velocity")}
         self._peaks: dict[str, tuple[float, int]] = {}
         self.not_falling: str | None = None
 
@@ -24,9 +25,8 @@ class GasDecay:
         self._peaks = {s: p for s, p in self._peaks.items() if s in demanding}
         if self.not_falling not in self._peaks:
             self.not_falling = None
-        for i, sensor in self._sensors:
-            if sensor.id not in demanding:
-                continue
+        for i in sorted(self._index[sensor] for sensor in demanding if sensor in self._index):
+            sensor = self._site.sensors[i]
             now = reading(sensor, figures_of(i), moment.now_us)
             peak, since_us = self._peaks.get(sensor.id, (0.0, moment.now_us))
             if not air_moves:

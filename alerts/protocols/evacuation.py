@@ -55,8 +55,8 @@ class Evacuation:
 
     def __init__(self, site: Site, graph: MineGraph) -> None:
         self._graph = graph
-        self._signals = tuple(a for a in site.actuators if a.kind != "fan")
-        self._lit = frozenset(zone for a in self._signals if a.kind == "beacon" for zone in a.zones)
+        self._signals = tuple((a, frozenset(a.zones)) for a in site.actuators if a.kind != "fan")
+        self._lit = frozenset(zone for a, zones in self._signals if a.kind == "beacon" for zone in zones)
         self._methane = frozenset(s.id for s in site.sensors if s.quantity == "ch4")
         self._course = _Course()
         self._closed: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ class Evacuation:
 
     def is_closed(self, zone: str) -> bool:
         """Whether the zone's access is closed: it is being left, or an alarm of High or above reaches it unreset."""
-        return zone in self._closed or zone in self.zones
+        return zone in self._closed or (RANK[self._course.stage] > 0 and zone in self._course.zones)
 
     def step(
         self,
@@ -86,7 +86,7 @@ class Evacuation:
     ) -> list[Want]:
         """Escalate where alarms ask for it; the level of every siren and beacon. withdraw: the methane interlock's."""
         withdraw = withdraw or {}
-        inside = frozenset(z for z in self._graph.mine if occupancy.may_hold_people(z, moment))
+        empty = occupancy.verified_empty(moment)
         severe = [a for a in alarms if a.priority >= Priority.HIGH and a.condition not in CALLS_ONLY]
         self._standing = (
             *sorted(a.alarm for a in severe if stands(a) and not a.drill),
@@ -101,36 +101,42 @@ class Evacuation:
             if course.drill and RANK[course.stage]:  # a real alarm ends the drill at once
                 self._course = _Course()
             acting = [a for a in acting if not a.drill]
-        self._escalate_by(moment, acting, inside, occupancy, airflow_known)
+        scope_of = self._scopes(severe, empty, airflow_known)
+        self._escalate_by(moment, acting, scope_of, empty, airflow_known)
         for zone, reason in sorted(withdraw.items()):
-            scope = self._graph.affected_set(zone, airflow_known(zone))
-            leaving = _occupied(scope, occupancy, moment)
+            leaving = self._graph.affected_set(zone, airflow_known(zone)) - empty
             self._escalate(moment, "withdraw", leaving, False, f"{zone}: {reason}", False, [zone])
         shut = [a for a in severe if a.state is not State.NORMAL and a.state is not State.SUPPRESSED]
         # gas that stands closes all that it may reach; an alarm that only waits for its reset, its own zone
-        own = (frozenset([a.zone] if a.zone else []) for a in shut if not stands(a))
-        reached = [*own, *(self._scope(a, inside, airflow_known)[1] for a in shut if stands(a))]
-        self._closed = frozenset().union(*reached, *(self._graph.affected_set(z, airflow_known(z)) for z in withdraw))
-        amber = {a.zone for a in alarms if a.zone and acts(a) and at_least(a, Priority.WARNING)}
-        amber = {zone for zone in amber if occupancy.may_hold_people(zone, moment)}
-        return [self._signal(moment, signal, occupancy, amber) for signal in self._signals]
+        own = frozenset(a.zone for a in shut if a.zone and not stands(a))
+        reached = {scope_of[a.alarm][1] for a in shut if stands(a)}
+        reached |= {self._graph.affected_set(z, airflow_known(z)) for z in withdraw}
+        self._closed = own.union(*reached)
+        amber = frozenset(a.zone for a in alarms if a.zone and acts(a) and at_least(a, Priority.WARNING)) - empty
+        return self._levels(moment, empty, amber)
+
+    def _scopes(
+        self, severe: Iterable[Alarm], empty: frozenset[str], airflow_known: Callable[[str], bool]
+    ) -> dict[str, tuple[Stage, frozenset[str]]]:
+        """Stage and zones that each of these alarms asks for, by its id."""
+        inside = self._graph.mine - empty
+        return {alarm.alarm: self._scope(alarm, inside, airflow_known) for alarm in severe}
 
     def _escalate_by(
-        self, moment: Moment, acting: Iterable[Alarm], inside: frozenset[str], occupancy: Occupancy,
-        airflow_known: Callable[[str], bool],
+        self, moment: Moment, acting: Sequence[Alarm], scope_of: Mapping[str, tuple[Stage, frozenset[str]]],
+        empty: frozenset[str], airflow_known: Callable[[str], bool],
     ) -> None:  # fmt: skip
         for alarm in acting:
-            stage, scope = self._scope(alarm, inside, airflow_known)
+            stage, scope = scope_of[alarm.alarm]
             whole = stage == "evacuate" and scope >= self._graph.mine
             key = f"{alarm.alarm}#{alarm.occurrence} {alarm.priority.word}"
             origin = [alarm.zone] if alarm.zone else []
-            self._escalate(moment, stage, _occupied(scope, occupancy, moment), whole, key, alarm.drill, origin)
+            self._escalate(moment, stage, scope - empty, whole, key, alarm.drill, origin)
         origins = frozenset(a.zone for a in acting if a.priority is Priority.EVACUATE and a.zone)
         if len(origins) > 1:  # two separate zones affected: the whole mine (6.6)
-            scope = self._graph.evacuation_scope(origins, all(map(airflow_known, origins)), inside)
-            occupied, whole = _occupied(scope, occupancy, moment), scope >= self._graph.mine
-            drill = all(a.drill for a in acting)
-            self._escalate(moment, "evacuate", occupied, whole, " + ".join(sorted(origins)), drill, origins)
+            scope = self._graph.evacuation_scope(origins, all(map(airflow_known, origins)), self._graph.mine - empty)
+            whole, drill = scope >= self._graph.mine, all(a.drill for a in acting)
+            self._escalate(moment, "evacuate", scope - empty, whole, " + ".join(sorted(origins)), drill, origins)
 
     def _scope(
         self, alarm: Alarm, inside: frozenset[str], airflow_known: Callable[[str], bool]
@@ -159,39 +165,51 @@ class Evacuation:
             course.triggers.append(trigger)
             course.signatures.clear()
             course.silenced_until_us = 0
-        grows = not zones <= set(course.zones) or (whole and not course.whole)
+        wider = not zones.issubset(course.zones)
+        grows = wider or (whole and not course.whole)
         if grows and course.stage in ("muster", "refuge") and RANK[stage] < RANK["muster"]:
             stage = "evacuate"  # those who are gathered wait; others have still to leave
         elif RANK[stage] <= RANK[course.stage]:
             stage = course.stage
         if stage != course.stage:
             course.stage, course.since_utc_us = stage, moment.utc_us
-        course.zones = sorted({*course.zones, *zones})
-        course.origins = sorted({*course.origins, *origins})
+        if wider:
+            course.zones = sorted(zones.union(course.zones))
+        if not set(origins).issubset(course.origins):
+            course.origins = sorted({*course.origins, *origins})
         course.whole = course.whole or whole
 
-    def _signal(self, moment: Moment, signal: Actuator, occupancy: Occupancy, amber: set[str]) -> Want:
+    def _levels(self, moment: Moment, empty: frozenset[str], amber: frozenset[str]) -> list[Want]:
+        """The level of every siren and beacon. empty: zones verified empty. amber: where a beacon shows a Warning."""
+        course = self._course
+        reason = f"{course.stage} {', '.join(course.triggers[-1:]) or course.commanded_by or ''}".strip()
+        leaving = self._graph.mine if course.whole else frozenset(course.zones)
+        unlit = self._closed - self._lit  # a closed zone without a beacon of its own is lit at its entrance
+        shut = self._closed.union(*map(self._graph.neighbours, unlit))
+        return [
+            self._signal(moment, signal, zones, reason, leaving, empty, shut, amber) for signal, zones in self._signals
+        ]
+
+    def _signal(
+        self, moment: Moment, signal: Actuator, zones: frozenset[str], reason: str, leaving: frozenset[str],
+        empty: frozenset[str], shut: frozenset[str], amber: frozenset[str],
+    ) -> Want:  # fmt: skip
         """The level of one siren or beacon by the table of 6.6.
 
         A siren sounds only where someone may be, or where a person ordered it. Beacons light `warn` for Warning, for
         High and for a closed access, `evacuate` for an evacuation.
         """
-        course, zones = self._course, set(signal.zones)
-        reason = f"{course.stage} {', '.join(course.triggers[-1:]) or course.commanded_by or ''}".strip()
+        course, level = self._course, "off"
+        concerned = course.whole or not zones.isdisjoint(leaving)
         if course.stage == "all_clear":
-            level = "all_clear" if signal.kind == "siren" and (course.whole or zones & set(course.zones)) else "off"
-        elif RANK[course.stage] and (course.whole or zones & set(course.zones)):
-            leaving = self._graph.mine if course.whole else zones & set(course.zones)
-            someone = bool(course.commanded_by) or any(occupancy.may_hold_people(z, moment) for z in leaving)
-            level = self._loudness(moment, signal, someone)
-        else:
-            level = "off"
+            level = "all_clear" if signal.kind == "siren" and concerned else "off"
+        elif RANK[course.stage] and concerned:
+            those = leaving if course.whole else zones & leaving
+            level = self._loudness(moment, signal, bool(course.commanded_by) or not those <= empty)
         if level == "off" and signal.kind == "beacon":
-            unlit = self._closed - self._lit  # a closed zone without a beacon of its own is lit at its entrance
-            entrances = {z for zone in unlit for z in self._graph.neighbours(zone)}
-            if zones & (self._closed | entrances):
+            if not zones.isdisjoint(shut):
                 return Want(signal.id, "warn", "access closed", course.drill)
-            if zones & amber:
+            if not zones.isdisjoint(amber):
                 return Want(signal.id, "warn", "warning")
         return Want(signal.id, level, reason, course.drill and level != "off")
 
@@ -280,7 +298,7 @@ class Evacuation:
             leaving = RANK[course.stage] >= RANK["withdraw"]
             if leaving and (missing := self._missing(occupancy)):
                 raise Refused(f"evacuation: no all clear while {', '.join(missing)} may be inside")
-            if leaving and (waiting := [z for z in course.zones if occupancy.may_hold_people(z, moment)]):
+            if leaving and (waiting := self._waiting(moment, occupancy)):
                 raise Refused(f"evacuation: no all clear before a named person counted nobody in {', '.join(waiting)}")
         course.signatures = {p: t for p, t in course.signatures.items() if moment.now_us - t < SIGNATURE_US}
         if by in course.signatures:
@@ -293,6 +311,11 @@ class Evacuation:
         """Tags still in the zones that are being left."""
         return sorted({person for zone in self._course.zones for person in occupancy.people_in(zone)})
 
+    def _waiting(self, moment: Moment, occupancy: Occupancy) -> list[str]:
+        """Zones that are being left and that nobody has counted empty."""
+        empty = occupancy.verified_empty(moment)
+        return [zone for zone in self._course.zones if zone not in empty]
+
     def findings(self, occupancy: Occupancy) -> list[Finding]:
         """`headcount_mismatch`: someone's tag is still inside at the muster."""
         missing = self._missing(occupancy) if self._course.stage == "muster" else []
@@ -303,16 +326,16 @@ class Evacuation:
 
     def document(self, moment: Moment, occupancy: Occupancy) -> dict[str, Any]:
         """The payload of `protocol/evacuation`; routes: the way out of every zone that avoids where the gas is."""
-        course = self._course
+        course, origins = self._course, frozenset(self._course.origins)
         return {
             "protocol": "evacuation", "state": course.stage, "zones": list(course.zones),
             "since": rfc3339(course.since_utc_us), "drill": course.drill, "whole_mine": course.whole,
             "origins": list(course.origins),
             "triggers": list(course.triggers), "commanded_by": course.commanded_by,
             "missing": self._missing(occupancy),
-            "not_verified_empty": [z for z in course.zones if occupancy.may_hold_people(z, moment)],
+            "not_verified_empty": self._waiting(moment, occupancy),
             "signatures": sorted(course.signatures), "standing": list(self._standing),
-            "routes": {z: self._graph.way_out(z, frozenset(course.origins)) for z in course.zones},
+            "routes": {z: self._graph.way_out(z, origins) for z in course.zones},
         }  # fmt: skip
 
     def adopt(self, moment: Moment, document: Mapping[str, Any]) -> None:
@@ -333,7 +356,3 @@ class Evacuation:
         """Take up what `dump` gave."""
         self._course = _Course(**state["course"])
         self._closed, self._standing = frozenset(state["closed"]), tuple(state["standing"])
-
-
-def _occupied(zones: Iterable[str], occupancy: Occupancy, moment: Moment) -> frozenset[str]:
-    return frozenset(zone for zone in zones if occupancy.may_hold_people(zone, moment))

@@ -1,11 +1,11 @@
 """The intake guard: a blowing fan is raised by gas only while its inlet draws better air (limits reference 7.1, 6)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from alerts.graph import MineGraph
-from alerts.model import Alarm, Finding, Priority
-from alerts.protocols.air import FiguresOf, at_least, reading, sensors_in
+from alerts.model import Finding, Priority
+from alerts.protocols.air import FiguresOf, reading, sensors_in
 from gateway.domain.moment import Moment
 from gateway.domain.quantities import QUANTITIES, unit_of
 from gateway.domain.site import Actuator, Site
@@ -38,14 +38,21 @@ class IntakeGuards:
             near = set(fan.zones).union(*(graph.upstream(zone) for zone in fan.zones))
             own = tuple(i for i in every if site.sensors[i].zone in near)
             self._guards[fan.id] = () if fan.mode != "blowing" else own or every
+        guarded = {site.sensors[i].quantity for i in every}
+        self._inside = {
+            fan.id: {quantity: sensors_in(site, fan.zones, [quantity]) for quantity in guarded}
+            for fan in site.actuators
+        }
 
     def judge(
-        self, fan: Actuator, moment: Moment, alarms: Sequence[Alarm], figures_of: FiguresOf, demanded: Iterable[str]
+        self, fan: Actuator, moment: Moment, alarmed: Collection[str], figures_of: FiguresOf, demanded: Iterable[str]
     ) -> IntakeState:
-        """Whether the fan's inlet is below Warning, and below the heading in every demanded quantity it guards."""
+        """Whether the fan's inlet is below Warning, and below the heading in every demanded quantity it guards.
+
+        alarmed: ids of the sensors with an alarm of Warning or above.
+        """
         worst = IntakeState("clean")
         quantities = frozenset(demanded)
-        alarmed = {a.sensor for a in alarms if at_least(a, Priority.WARNING)}
         watched = False
         for i in self._guards[fan.id]:
             guard = self._site.sensors[i]
@@ -67,7 +74,7 @@ class IntakeGuards:
         """What the heading itself reads of the guard's gas, if that gas is what calls for air; None if unknown."""
         if quantity not in demanded:
             return None
-        inside = sensors_in(self._site, fan.zones, [quantity])
+        inside = self._inside[fan.id].get(quantity, ())
         found = (reading(self._site.sensors[i], figures_of(i), moment.now_us) for i in inside)
         best = max((now.value for now in found if now.usable), default=None)
         return None if best is None else max(best, TRACE_STEPS * QUANTITIES[quantity].resolution)
@@ -84,10 +91,9 @@ class IntakeGuards:
         )  # fmt: skip
 
     def cleared(
-        self, moment: Moment, alarms: Sequence[Alarm], figures_of: FiguresOf, held: Iterable[str]
+        self, moment: Moment, alarmed: Collection[str], figures_of: FiguresOf, held: Collection[str]
     ) -> list[Finding]:
         """`intake_contaminated` of every guard that holds no fan now: gone only where the guard itself reads well."""
-        alarmed = {a.sensor for a in alarms if at_least(a, Priority.WARNING)}
         findings = []
         for i in sorted({i for guards in self._guards.values() for i in guards}):
             guard = self._site.sensors[i]

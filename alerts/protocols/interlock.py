@@ -28,6 +28,10 @@ class MethaneInterlock:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._sensors = tuple(i for i, s in enumerate(site.sensors) if s.quantity == "ch4")
+        self._sensors_at = {
+            zone.id: tuple(s.id for s in site.sensors if s.quantity == "ch4" and s.zone == zone.id)
+            for zone in site.zones
+        }
         self._over: set[str] = set()  # sensors that read the level and have not read less since
         self._not_good_since: dict[str, int] = {}
         self._portable: dict[str, float] = {}
@@ -48,21 +52,19 @@ class MethaneInterlock:
                 self._not_good_since.pop(sensor.id, None)
             else:
                 self._not_good_since.setdefault(sensor.id, moment.now_us)
-        zones = (zone.id for zone in self._site.zones)
-        readings = ((zone, portable.latest(zone, "ch4", moment)) for zone in zones)
-        self._portable = {zone: value for zone, value in readings if value is not None}
+        self._portable = portable.newest("ch4", moment)
         ours = {self._site.sensors[i].id for i in self._sensors}
         self._alarmed = frozenset(a.sensor for a in alarms if a.sensor in ours and at_least(a, Priority.WARNING))
 
     def state(self, zones: Iterable[str]) -> Methane:
         """The worst that is known of these zones."""
-        places = frozenset(zones)
-        sensors = [s for s in (self._site.sensors[i] for i in self._sensors) if s.zone in places]
-        if any(s.id in self._over or s.id in self._alarmed for s in sensors):
+        places = tuple(zones)
+        sensors = [sensor for zone in places for sensor in self._sensors_at.get(zone, ())]
+        if any(sensor in self._over or sensor in self._alarmed for sensor in sensors):
             return "measured"
         if any(self._portable.get(zone, 0.0) >= LEVEL for zone in places):
             return "measured"
-        return "not_watched" if any(s.id in self._not_good_since for s in sensors) else "clear"
+        return "not_watched" if any(sensor in self._not_good_since for sensor in sensors) else "clear"
 
     def portable_allows(self, zones: Iterable[str]) -> bool:
         """Whether a valid portable reading below the level stands in for every CH4 sensor that is not good."""

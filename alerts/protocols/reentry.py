@@ -26,7 +26,11 @@ ABOVE: Final[Mapping[str, float]] = BOOK["reentry"]["above"]
 PORTABLE_GASES: Final[Sequence[str]] = BOOK["reentry"]["portable_gases"]
 STEADY_US: Final = figure_us("reentry", "steady_s")
 COVERED_S: Final = figure("reentry", "steady_s") * figure("reentry", "coverage")
+KEEP_OUT: Final = ("fan_failed", "second_rise", "fire_suspected", "blast_unscheduled")
+"""Conditions that close a zone without being gas themselves."""
 PEOPLE: Final = int(figure("reentry", "people"))
+TOO_FEW: Final = f"portable readings by {PEOPLE} people"
+NOTHING_MEASURED: Final = (*(f"portable {gas}" for gas in PORTABLE_GASES), TOO_FEW)
 
 
 class Fans(Protocol):
@@ -66,6 +70,7 @@ class ReEntry:
         self._site = site
         self._shift_us = round(site.site.shift_hours * 3600 * SECOND_US)
         self._quantity = {s.id: s.quantity for s in site.sensors}
+        self._index = {s.id: i for i, s in enumerate(site.sensors)}
         self._sensors = {z.id: sensors_in(site, [z.id], [*BELOW, *ABOVE]) for z in site.zones}
         self._closures: dict[str, _Closure] = {}
         self._shown: tuple[ReentryState, int] = ("idle", 0)
@@ -88,15 +93,18 @@ class ReEntry:
         fired: Callable[[str], tuple[int, int] | None], armed: Callable[[str], bool],
     ) -> None:  # fmt: skip
         """Close zones by gas or a shot, follow their air. fired: shot and wait [µs] of a blast that reaches a zone."""
+        keeping_out = self._keeping_out(alarms)
         for zone in self._site.zones:
-            shot, cause = fired(zone.id), self._cause(zone.id, alarms)
+            warning = keeping_out.get(zone.id)
+            shot = fired(zone.id)
+            cause = warning if warning is not None and warning.priority >= Priority.HIGH else None
             closure = self._closures.get(zone.id)
             if closure is None or (closure.state == "permitted" and shot and shot[0] > closure.permitted_us):
                 if shot is None and cause is None:
                     continue
                 closure = _Closure(cause.alarm if cause else "blast", moment.now_us, moment.utc_us)
                 self._closures[zone.id] = closure
-            self._follow(moment, zone.id, closure, shot, armed(zone.id), alarms, figures_of, portable, fans)
+            self._follow(moment, zone.id, closure, shot, armed(zone.id), warning, figures_of, portable, fans)
             if closure.state == "permitted" and moment.now_us - closure.permitted_us >= self._shift_us:
                 del self._closures[zone.id]  # a permit ends with the shift
         states: list[ReentryState] = [closure.state for closure in self._closures.values()]
@@ -104,18 +112,24 @@ class ReEntry:
         if worst != self._shown[0] or not self._shown[1]:
             self._shown = (worst, moment.utc_us)
 
-    def _cause(self, zone: str, alarms: Sequence[Alarm], priority: Priority = Priority.HIGH) -> Alarm | None:
-        """The alarm of this priority or above that keeps people out of the zone now, suppressed or not."""
-        found = [a for a in alarms if a.zone == zone and at_least(a, priority) and self._keeps_out(a)]
-        return max(found, key=lambda a: a.priority, default=None)
+    def _keeping_out(self, alarms: Sequence[Alarm]) -> dict[str, Alarm]:
+        """Of every zone the worst alarm of Warning or above that keeps people out of it now, suppressed or not."""
+        found: dict[str, Alarm] = {}
+        for alarm in alarms:
+            zone = alarm.zone
+            if zone is None or not at_least(alarm, Priority.WARNING) or not self._keeps_out(alarm):
+                continue
+            if zone not in found or alarm.priority > found[zone].priority:
+                found[zone] = alarm
+        return found
 
     def _keeps_out(self, alarm: Alarm) -> bool:
         quantity = self._quantity.get(alarm.sensor or "")
-        return quantity == "ch4" or alarm.condition in ("fan_failed", "second_rise") or is_gas(alarm, quantity)
+        return quantity == "ch4" or alarm.condition in KEEP_OUT or is_gas(alarm, quantity)
 
     def _follow(
         self, moment: Moment, zone: str, closure: _Closure, shot: tuple[int, int] | None,
-        armed: bool, alarms: Sequence[Alarm], figures_of: FiguresOf, portable: PortableReadings, fans: Fans,
+        armed: bool, warning: Alarm | None, figures_of: FiguresOf, portable: PortableReadings, fans: Fans,
     ) -> None:  # fmt: skip
         closure.fixed = self._fixed(moment, zone, closure, figures_of)
         closure.seen = closure.seen if closure.fixed == "unknown" else closure.fixed
@@ -123,7 +137,6 @@ class ReEntry:
         still = fans.has_proof(zone) and moving is None
         if shot is not None:
             closure.not_before_us = max(shot[0], moving or shot[0]) + shot[1]
-        warning = self._cause(zone, alarms, Priority.WARNING)
         if closure.state in ("permitted", "revoked"):
             hindrance = "next blast" if armed else "fan stopped" if still else warning.alarm if warning else None
             if hindrance is None and closure.state == "permitted":
@@ -135,9 +148,8 @@ class ReEntry:
             if hindrance is not None:
                 return
         missing = self._missing(moment, zone, closure, portable)
-        watched = warning is not None and self._speaks(moment, warning, figures_of)
         closure.hindrance = (
-            (warning.alarm if warning is not None and (watched or missing) else None)
+            (warning.alarm if warning and (missing or self._speaks(moment, warning, figures_of)) else None)
             or ("fan not proven" if still else None)
             or ("too early" if moment.now_us < closure.not_before_us else None)
             or ("gas above the limit" if closure.fixed == "above" else None)
@@ -152,10 +164,8 @@ class ReEntry:
 
     def _speaks(self, moment: Moment, alarm: Alarm, figures_of: FiguresOf) -> bool:
         """Whether the alarm's sensor still gives values; an alarm without a sensor speaks for itself."""
-        for i, sensor in enumerate(self._site.sensors):
-            if sensor.id == alarm.sensor:
-                return reading(sensor, figures_of(i), moment.now_us).usable
-        return True
+        i = self._index.get(alarm.sensor or "")
+        return i is None or reading(self._site.sensors[i], figures_of(i), moment.now_us).usable
 
     def _fixed(self, moment: Moment, zone: str, closure: _Closure, figures_of: FiguresOf) -> Fixed:
         """What the zone's own sensors say of the criteria; unknown where one does not speak or none is there."""
@@ -181,11 +191,13 @@ class ReEntry:
         """What the portable readings still lack, as clauses."""
         since_us = max(closure.opened_us, closure.not_before_us)
         readings = portable.of_zone(zone, moment, since_us)
+        if not readings:
+            return list(NOTHING_MEASURED)
         newest = {gas: value for r in readings for gas, value in r.gases.items()}
         people = {person for r in readings for person in r.people}
         missing = [f"portable {gas}" for gas in PORTABLE_GASES if gas not in newest]
         missing += [f"{gas} {value:g} by portable" for gas, value in newest.items() if not _within(gas, value)]
-        return missing + ([f"portable readings by {PEOPLE} people"] if len(people) < PEOPLE else [])
+        return missing + ([TOO_FEW] if len(people) < PEOPLE else [])
 
     def _lacks(self, moment: Moment, zone: str, closure: _Closure, portable: PortableReadings) -> list[str]:
         """All that stands between the zone and its permit but for time and air."""

@@ -76,6 +76,9 @@ class Ventilation:
         self._graph = graph
         self._quantity = {s.id: s.quantity for s in site.sensors}
         self._fans: Mapping[str, Actuator] = {a.id: a for a in site.actuators if a.kind == "fan"}
+        self._serving: Mapping[str, tuple[str, ...]] = {
+            zone.id: tuple(fan for fan, a in self._fans.items() if zone.id in a.zones) for zone in site.zones
+        }
         self._known = {fan: _Fan() for fan in self._fans}
         self._proofs = {fan: AirflowProof(site, actuator) for fan, actuator in self._fans.items()}
         self._interlock = MethaneInterlock(site)
@@ -112,21 +115,23 @@ class Ventilation:
         """The level of every fan now [%], None where nothing is commanded. evacuated: zones under evacuation."""
         self._stepped_us = moment.now_us
         self._interlock.step(moment, alarms, figures_of, portable)
-        leaving = frozenset(evacuated)
+        leaving, empty = frozenset(evacuated), occupancy.verified_empty(moment)
         fire = any(a.condition == "fire_suspected" and at_least(a, Priority.NOTICE) for a in alarms)
+        alarmed = frozenset(a.sensor for a in alarms if a.sensor and at_least(a, Priority.WARNING))
+        gas_at = self._gas_at(alarms)
         self._found, held = [], set[str]()
         wants = []
         for fan_id, fan in self._known.items():
             actuator = self._fans[fan_id]
-            gas = [a for a in alarms if a.zone in actuator.zones and is_gas(a, self._quantity.get(a.sensor or ""))]
+            gas = gas_at.get(fan_id, [])
             demand = [a for a in gas if at_least(a, Priority.WARNING)]
-            intake = self._guards.judge(actuator, moment, alarms, figures_of, self._demanded(demand))
+            intake = self._guards.judge(actuator, moment, alarmed, figures_of, self._demanded(demand))
             fan.methane = self._interlock.state(actuator.zones)
             fan.intake = intake.state if actuator.mode == "blowing" else None
             if fan.override is not None and moment.now_us >= fan.override.until_us:
                 fan.override = None
             setpoint, state, reason = self._level(
-                moment, actuator, fan, gas, demand, intake, bool(leaving & set(actuator.zones)), fire, figures_of
+                moment, actuator, fan, gas, demand, intake, not leaving.isdisjoint(actuator.zones), fire, figures_of
             )
             if demand and intake.state == "contaminated" and (finding := self._guards.finding(intake)) is not None:
                 held.add(finding.subject)
@@ -137,14 +142,23 @@ class Ventilation:
             state = "ineffective" if failed else state
             if state != fan.state or not fan.since_utc_us:
                 fan.state, fan.since_utc_us = state, moment.utc_us
-            self._found.extend(self._fan_findings(moment, actuator, demand, occupancy))
+            self._found.extend(self._fan_findings(moment, actuator, demand, empty))
             wants.append(Want(fan_id, setpoint, reason))
-        self._found += self._guards.cleared(moment, alarms, figures_of, held)
+        self._found += self._guards.cleared(moment, alarmed, figures_of, held)
         states: list[FanState] = [fan.state for fan in self._known.values()]
         worst = min(states, key=WORST_FIRST.index, default=WORST_FIRST[-1])
         if worst != self._shown[0] or not self._shown[1]:
             self._shown = (worst, moment.utc_us)
         return wants
+
+    def _gas_at(self, alarms: Iterable[Alarm]) -> dict[str, list[Alarm]]:
+        """The alarms of every fan's zones that more air makes better, in their order."""
+        found: dict[str, list[Alarm]] = {}
+        for alarm in alarms:
+            if is_gas(alarm, self._quantity.get(alarm.sensor or "")):
+                for fan in self._serving.get(alarm.zone or "", ()):
+                    found.setdefault(fan, []).append(alarm)
+        return found
 
     def _level(
         self, moment: Moment, actuator: Actuator, fan: _Fan, gas: Sequence[Alarm], demand: Sequence[Alarm],
@@ -231,13 +245,13 @@ class Ventilation:
         self._decay[actuator.id].step(moment, figures_of, demanding, self._proofs[actuator.id].proven)
 
     def _fan_findings(
-        self, moment: Moment, actuator: Actuator, demand: Sequence[Alarm], occupancy: Occupancy
+        self, moment: Moment, actuator: Actuator, demand: Sequence[Alarm], empty: frozenset[str]
     ) -> list[Finding]:
         """`fan_failed` and `ventilation_ineffective`, latched; Evacuate while proof is lost and toxic gas stands."""
         proof = self._proofs[actuator.id]
         toxic = any(is_gas(a, self._quantity.get(a.sensor or "")) and a.condition != "airflow_low" for a in demand)
         lost = toxic and proof.lost_for_us(moment) >= PROOF_LOST_US
-        inhabited = [z for z in actuator.zones if occupancy.may_hold_people(z, moment)]
+        inhabited = [z for z in actuator.zones if z not in empty]
         zone = next(iter(inhabited or actuator.zones), None)
         not_falling = self._decay[actuator.id].not_falling
         stuck_gas = f"{not_falling} does not fall" if not_falling else None
@@ -262,17 +276,17 @@ class Ventilation:
 
     def proven_since_us(self, zone: str) -> int | None:
         """Since when every fan of the zone that can prove its air moves it (engine time [µs]); None if one does not."""
-        proofs = [self._proofs[f] for f, a in self._fans.items() if zone in a.zones and self._proofs[f].has_sensor]
+        proofs = [self._proofs[f] for f in self._serving.get(zone, ()) if self._proofs[f].has_sensor]
         since = [proof.proven_since_us for proof in proofs if proof.proven_since_us is not None]
         return max(since) if since and len(since) == len(proofs) else None
 
     def has_proof(self, zone: str) -> bool:
         """Whether a fan that can prove its air serves the zone."""
-        return any(zone in a.zones and self._proofs[f].has_sensor for f, a in self._fans.items())
+        return any(self._proofs[f].has_sensor for f in self._serving.get(zone, ()))
 
     def airflow_known(self, zone: str) -> bool:
         """Whether air goes as designed: the zone's fans, or where it has none all fans of the mine, move air."""
-        own = [f for f, a in self._fans.items() if zone in a.zones] or list(self._fans)
+        own = self._serving.get(zone) or tuple(self._fans)
         return bool(own) and all(self._proofs[f].proven for f in own)
 
     def request(self, moment: Moment, request: Request, occupancy: Occupancy) -> Reply:

@@ -100,6 +100,26 @@ def test_a_proving_sensor_has_no_ladder_and_dust_of_persons_is_not_armed():
     assert {row["quantity"] for row in LADDER["persons"]} == {"dust_respirable", "silica_respirable"}
 
 
+BODIES = {"DS 024-2016-EM": "peru", "NIOSH": "niosh", "ACGIH": "acgih", "OSHA": "osha", "29 CFR 1910": "osha",
+          "30 CFR 57": "msha"}  # fmt: skip
+
+
+@pytest.mark.parametrize("quantity", [*TABLE, "pm2_5"])
+def test_a_rung_names_the_body_that_its_level_comes_from(quantity):
+    for rung in ladder_of(quantity, 1000.0):
+        named = [regime for word, regime in BODIES.items() if word in rung.source]
+        assert rung.regime == (named[0] if named else None), rung.source
+
+
+def test_what_no_law_gives_is_of_no_regime_and_what_the_mine_set_is_its_own():
+    assert {rung.regime for rung in of(rungs("co"), "level", EVACUATE)} == {"acgih", "niosh"}
+    (warning,) = of(rungs("o2"), "oxygen_low", Priority.WARNING)
+    assert warning.regime is None
+    assert {rung.regime for rung in of(rungs("co", setpoints={"high": 60}), "level", HIGH)} == {"site"}
+    (ceiling,) = (rung for rung in rungs("ch4") if rung.condition == "ceiling")
+    assert ceiling.regime == "peru"
+
+
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Who is inside: empty is never guessed (limits reference 6.6)."""
 
+from contextlib import suppress
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.occupancy import Occupancy
 from gateway.domain.errors import Refused
-from tests.fixtures.small_mine import at, site
+from tests.fixtures.small_mine import MINE, at, site
 
 HOUR = 3600
 
@@ -163,3 +165,23 @@ def test_a_restart_between_two_events_changes_nothing(
         play(inside, after, 30)
     assert lasting.dump() == restarted.dump()
     assert lasting.step(at(60)) == restarted.step(at(60))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([*MINE, None, "count", "reader"]), st.integers(0, 9)),
+                max_size=25))  # fmt: skip
+def test_verified_empty_names_exactly_the_zones_that_hold_nobody(course: list[tuple[str, str | None, int]]) -> None:
+    inside = Occupancy(site())
+    for hour, (person, what, number) in enumerate(course):
+        moment = at(hour * HOUR)
+        with suppress(Refused):
+            if what == "count":
+                inside.count(moment, MINE[number % len(MINE)], 0, "ana")
+            elif what == "reader":
+                inside.reader(moment, up=bool(number % 2))
+            else:
+                inside.presence(moment, person, what)
+        expected = {zone for zone in MINE if not inside.may_hold_people(zone, moment)}
+        assert inside.verified_empty(moment) == expected
+        assert expected == {zone for zone in MINE if inside.state(zone, moment) == ("empty", 0)}
+        for zone in MINE:
+            assert inside.state(zone, moment)[1] in (None, 0, len(inside.people_in(zone)))
