@@ -1,4 +1,4 @@
-"""How far each consumer of the journal has come, and what a destination would not take."""
+"""How far each consumer of the journal has come, what it sent, and what a destination would not take."""
 
 import sqlite3
 from pathlib import Path
@@ -51,14 +51,28 @@ class Cursors:
             "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)", name, n
         )
 
-    def quarantine(self, name: str, poison: Poison) -> None:
-        """Keep, once, what the destination of `name` refused, so that the rest can flow."""
-        self._execute("INSERT OR IGNORE INTO quarantine (cursor, n, item, reason) VALUES (?, ?, ?, ?)", name, *poison)
+    def quarantine(self, name: str, poison: Poison) -> bool:
+        """Keep, once, what the destination of `name` refused, so that the rest can flow; False if it was already."""
+        query = "INSERT OR IGNORE INTO quarantine (cursor, n, item, reason) VALUES (?, ?, ?, ?) RETURNING id"
+        return bool(self._execute(query, name, *poison))
 
     def quarantined(self, name: str) -> list[Poison]:
         """Everything kept for `name`, oldest first."""
         query = "SELECT n, item, reason FROM quarantine WHERE cursor = ? ORDER BY id"
         return [Poison(*row) for row in self._execute(query, name)]
+
+    def count_quarantined(self, name: str) -> int:
+        """How many items are kept for `name`."""
+        return int(self._execute("SELECT count(*) FROM quarantine WHERE cursor = ?", name)[0][0])
+
+    def spend(self, name: str, month: str, more: int) -> int:
+        """Add to the bytes that `name` has sent in a month (`2026-11`); returns their sum."""
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS spent (name TEXT, month TEXT, bytes INTEGER, PRIMARY KEY (name, month))"
+            " WITHOUT ROWID"
+        )
+        query = "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes"
+        return int(self._execute(f"{query} RETURNING bytes", name, month, more)[0][0])
 
     def _execute(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         with database.told_plainly(self._path):

@@ -1,40 +1,46 @@
 """The history out of the journal itself, beside the gateway that writes it: short read-only transactions."""
 
 import math
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from gateway.domain.errors import ConfigError
-from gateway.domain.history import AlarmChange, AuditRecord, CommandRecord, Page, PersonFigures, Reading, Verdict
-from gateway.domain.moment import NO_TIME, SECOND_US
-from gateway.domain.quality import Quality, Reason
-from gateway.stores.journal import BEGINNING_US, END_US, Journal, SensorRecord
-from gateway.stores.packing import unpack_outcomes
+from gateway.domain.history import (
+    AlarmChange,
+    AuditRecord,
+    BlindTime,
+    CommandRecord,
+    Page,
+    PersonFigures,
+    PresenceSeen,
+    Reading,
+    Rollup,
+    ShiftResult,
+    Verdict,
+    check_step,
+)
+from gateway.domain.moment import SECOND_US, parse_rfc3339
+from gateway.stores import archive_reader, past_presence, past_rollups
+from gateway.stores.archive import Archive
+from gateway.stores.archive_reader import ArchiveReader
+from gateway.stores.journal import BEGINNING_US, END_US, Journal
+from gateway.stores.pages import numbers_of, page_of, reading_key
+from gateway.stores.past_readings import Past
+from gateway.stores.past_rollups import Steps
+from gateway.stores.paths import archive_folder
+from gateway.stores.reading_rows import Catalog
+from gateway.stores.redating import Redating
 from gateway.stores.rows import Kind, StoredRow
 
 Item = TypeVar("Item")
-Key = tuple[int, int, int]
-Readings = npt.NDArray[Any]
 
 LOOK_BACK_US: Final = tuple(minutes * 60 * SECOND_US for minutes in (2, 30, 480, 10_080, 131_040))
 """How far before the newest row a person is looked for, shorter first: minutes, a shift, a week, a quarter."""
 
-AUDITED: Final = (Kind.TRANSITION, Kind.COMMAND, Kind.REQUEST, Kind.NOTICE)
+AUDITED: Final = (Kind.TRANSITION, Kind.COMMAND, Kind.REQUEST, Kind.NOTICE, Kind.CLOCK)
 
-_READING: Final = np.dtype(
-    [("time_us", "i8"), ("n", "i8"), ("i", "i4"), ("sensor", "i4"), ("value", "f8"), ("raw", "f8"), ("quality", "u1"),
-     ("reason", "u1")]
-)  # fmt: skip
 _OF_THE_TRANSITION: Final = frozenset({"old", "new", "by", "comment", "utc_us"})
 """What a TRANSITION row has beside the alarm's MQTT payload."""
-
-_QUALITIES: Final = {int(quality): quality for quality in Quality}
-_REASONS: Final = {int(reason): reason for reason in Reason}
 
 
 class EmbeddedHistory:
@@ -42,6 +48,7 @@ class EmbeddedHistory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._reader = ArchiveReader(Archive(archive_folder(path))) if archive_reader.available() else None
 
     def sensors(self) -> frozenset[str]:
         """Ids of all sensors that ever were in the site file."""
@@ -59,21 +66,46 @@ class EmbeddedHistory:
         cursor: str | None = None,
     ) -> Page[Reading]:
         """Readings by time; those without a time come first, if start is open."""
-        after = _reading_key(cursor)
+        reading_key(cursor)
         if not self._path.exists():
             return Page([], None)
         with Journal.reader(self._path) as journal:
-            catalog = _Catalog(journal.sites(), sensors)
-            parts, wanted = [], limit + 1
-            for part in _ordered(journal, catalog, start_us, END_US if end_us is None else end_us, after):
-                parts.append(part[:wanted])
-                wanted -= len(parts[-1])
-                if not wanted:
-                    break
-        found = np.concatenate(parts) if parts else np.empty(0, _READING)
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else f"{last['time_us']}:{last['n']}:{last['i']}"
-        return Page(_presented(found[:limit], catalog.records), following)
+            catalog = Catalog(journal.sites(), sensors)
+            return page_of(Past(journal, self._reader), catalog, start_us, end_us, limit, cursor)
+
+    def rollups(
+        self,
+        step_us: int,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Rollup]:
+        """Readings by steps of UTC, by time and sensor; a step that begins in [start, end) is whole."""
+        check_step(step_us)
+        begun = numbers_of(cursor, 2) if cursor is not None else None
+        if not self._path.exists():
+            return Page([], None)
+        start_us, end_us = BEGINNING_US if start_us is None else start_us, END_US if end_us is None else end_us
+        with Journal.reader(self._path) as journal:
+            steps = self._steps(journal, step_us, sensors)
+            return past_rollups.page(steps, past_rollups.Asked(start_us, end_us, limit, begun))
+
+    def blind_time(self, start_us: int, end_us: int, sensors: Collection[str] | None = None) -> list[BlindTime]:
+        """How long each sensor that was or is in the site file gave nothing to count with."""
+        if not self._path.exists():
+            return []
+        with Journal.reader(self._path) as journal:
+            known = {sensor.id for records in journal.sites().values() for sensor in records}
+            known = known if sensors is None else known & set(sensors)
+            return past_rollups.blind_time(
+                lambda step_us: self._steps(journal, step_us, known), known, start_us, end_us
+            )
+
+    def _steps(self, journal: Journal, step_us: int, sensors: Collection[str] | None) -> Steps:
+        past, catalog = Past(journal, self._reader), Catalog(journal.sites(), sensors)
+        return Steps(past, self._reader, catalog, journal.holds_s(), step_us)
 
     def exposures(
         self,
@@ -119,6 +151,33 @@ class EmbeddedHistory:
                 before_us = start_us
         return None
 
+    def shift_results(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[ShiftResult]:
+        """The newest result of every shift that touches the interval, by its beginning and sensor."""
+        first = _row_number(cursor)
+        if not self._path.exists():
+            return Page([], None)
+        start_us, end_us = BEGINNING_US if start_us is None else start_us, END_US if end_us is None else end_us
+        newest: dict[tuple[int, str, str], ShiftResult] = {}
+        wanted = _of(sensors)
+        with Journal.reader(self._path) as journal:
+            for row in _rows(journal, Kind.SHIFT, start_us, END_US):
+                document = row.document()
+                began_us = parse_rfc3339(document["start"])
+                if wanted(document) and began_us < end_us and parse_rfc3339(document["end"]) > start_us:
+                    found = ShiftResult(
+                        row.utc_us, document["sensor"], document["shift"], bool(document["corrected"]), document
+                    )
+                    newest[began_us, found.sensor, found.shift] = found
+        items = [newest[key] for key in sorted(newest)[first : first + limit]]
+        return Page(items, str(first + limit) if len(newest) > first + limit else None)
+
     def alarms(
         self,
         sensors: Collection[str] | None = None,
@@ -129,6 +188,21 @@ class EmbeddedHistory:
     ) -> Page[AlarmChange]:
         """Transitions of alarms in the order of record."""
         return self._documents([Kind.TRANSITION], start_us, end_us, limit, cursor, _alarm_change, _of(sensors))
+
+    def presence(
+        self,
+        person: str | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[PresenceSeen]:
+        """Where people were, in the order of record; nothing older than positions may be kept."""
+        n, place = numbers_of(cursor, 2) if cursor is not None else (0, 0)
+        if not self._path.exists():
+            return Page([], None)
+        with Journal.reader(self._path) as journal:
+            return past_presence.page(journal, person, start_us, end_us, limit, (n, place))
 
     def commands(
         self, start_us: int | None = None, end_us: int | None = None, limit: int = 1000, cursor: str | None = None
@@ -160,9 +234,13 @@ class EmbeddedHistory:
         last_n = 0
         more: int | None = after
         with Journal.reader(self._path) as journal:
+            redating = Redating.of(journal)
+            first_us, last_us = redating.labels(start_us, end_us)
             while more is not None:
-                rows, more = journal.read(more, kinds, min(limit + 1, 1000), start_us, end_us)
-                for row in rows:
+                rows, more = journal.read(more, kinds, min(limit + 1, 1000), first_us, last_us)
+                for row in map(redating.row, rows):
+                    if not start_us <= row.utc_us < end_us:
+                        continue
                     document = row.document()
                     if not wanted(document):
                         continue
@@ -178,102 +256,6 @@ def _rows(journal: Journal, kind: Kind, start_us: int, end_us: int) -> Iterator[
     while more is not None:
         rows, more = journal.read(more, [kind], 1000, start_us, end_us)
         yield from rows
-
-
-class _Catalog:
-    """Sensors by number over all site files that the journal knows; indexes of one file become these numbers."""
-
-    def __init__(self, sites: dict[str, tuple[SensorRecord, ...]], wanted: Collection[str] | None) -> None:
-        self.records: list[SensorRecord] = []
-        self._numbers: dict[SensorRecord, int] = {}
-        self._sites = sites
-        self._wanted = None if wanted is None else frozenset(wanted)
-        self._by_site: dict[str, npt.NDArray[np.int32]] = {}
-
-    def numbers(self, site_hash: str, indexes: npt.NDArray[np.uint16]) -> npt.NDArray[np.int32]:
-        """The number of the sensor behind each index of a site file, −1 where it is not wanted."""
-        table = self._by_site.get(site_hash)
-        if table is None or (indexes.size and int(indexes.max()) >= table.size):
-            known = self._sites.get(site_hash, ())
-            size = max(len(known), int(indexes.max(initial=0)) + 1)
-            # without a name only when the row that names the sensors was lost: the readings are shown all the same
-            nameless = (SensorRecord(f"{site_hash[:8]}#{index}", "", "", "") for index in range(len(known), size))
-            numbers = [self._number(record) for record in (*known, *nameless)]
-            table = self._by_site[site_hash] = np.array(numbers, np.int32)
-        return table[indexes]
-
-    def _number(self, record: SensorRecord) -> int:
-        if self._wanted is not None and record.id not in self._wanted:
-            return -1
-        if record not in self._numbers:
-            self._numbers[record] = len(self.records)
-            self.records.append(record)
-        return self._numbers[record]
-
-
-def _ordered(
-    journal: Journal, catalog: _Catalog, start_us: int | None, end_us: int, after: Key | None
-) -> Iterator[Readings]:
-    """The wanted readings after the key `after`, by (time, row, place in the row), part by part."""
-    if start_us is None and (after is None or after[0] == NO_TIME):
-        n: int | None = after[1] - 1 if after is not None else 0
-        while n is not None:
-            rows, n = journal.untimed(n)
-            untimed = _readings_of(rows, catalog)
-            yield _after(untimed[untimed["time_us"] == NO_TIME], after)
-    start_us = max(NO_TIME + 1 if start_us is None else start_us, after[0] if after is not None else NO_TIME + 1)
-    held = np.empty(0, _READING)
-    going_on: tuple[int, int] | None = (BEGINNING_US, 0)
-    while going_on is not None:
-        rows, going_on = journal.overlapping(start_us, end_us, going_on)
-        found = _readings_of(rows, catalog)
-        found = _after(found[(found["time_us"] >= start_us) & (found["time_us"] < end_us)], after)
-        held = np.concatenate([held, found])
-        held = held[np.lexsort((held["i"], held["n"], held["time_us"]))]
-        # a later row has no reading before its own first one
-        ready = held["time_us"] < (going_on[0] if going_on is not None else END_US)
-        yield held[ready]
-        held = held[~ready]
-    yield held
-
-
-def _readings_of(rows: Sequence[StoredRow], catalog: _Catalog) -> Readings:
-    parts = [np.empty(0, _READING)]
-    for row in rows:
-        site_hash, outcomes, _untrusted = unpack_outcomes(row.body)
-        part = np.empty(outcomes.size, _READING)
-        part["n"], part["i"] = row.n, np.arange(outcomes.size)
-        part["sensor"] = catalog.numbers(site_hash, outcomes["sensor"])
-        for name in ("time_us", "value", "raw", "quality", "reason"):
-            part[name] = outcomes[name]
-        parts.append(part[part["sensor"] >= 0])
-    return np.concatenate(parts)
-
-
-def _after(found: Readings, after: Key | None) -> Readings:
-    if after is None:
-        return found
-    time_us, n, i = after
-    same_time, same_row = found["time_us"] == time_us, found["n"] == n
-    later = (found["n"] > n) | (same_row & (found["i"] > i))
-    following: Readings = found[(found["time_us"] > time_us) | (same_time & later)]
-    return following
-
-
-def _presented(found: Readings, records: Sequence[SensorRecord]) -> list[Reading]:
-    columns = (found[name].tolist() for name in ("time_us", "sensor", "value", "quality", "reason", "raw"))
-    return [
-        Reading(
-            None if time_us == NO_TIME else time_us,
-            records[sensor].id,
-            value if math.isfinite(value) else None,
-            records[sensor].unit,
-            _QUALITIES.get(quality, Quality.BAD),
-            _REASONS.get(reason, Reason.FAULT),
-            raw if math.isfinite(raw) else None,
-        )
-        for time_us, sensor, value, quality, reason, raw in zip(*columns, strict=True)
-    ]
 
 
 def _of(sensors: Collection[str] | None) -> Callable[[dict[str, Any]], bool]:
@@ -318,20 +300,5 @@ def _audit_record(row: StoredRow, document: dict[str, Any]) -> AuditRecord:
     return AuditRecord(row.n, row.utc_us, row.kind.word, document)
 
 
-def _reading_key(cursor: str | None) -> Key | None:
-    if cursor is None:
-        return None
-    time_us, n, i = _numbers(cursor, 3)
-    return time_us, n, i
-
-
 def _row_number(cursor: str | None) -> int:
-    return _numbers(cursor, 1)[0] if cursor is not None else 0
-
-
-def _numbers(cursor: str, how_many: int) -> list[int]:
-    if re.fullmatch(r"-?\d{1,19}(:\d{1,18})*", cursor) and cursor.count(":") == how_many - 1:
-        numbers = [int(part) for part in cursor.split(":")]
-        if BEGINNING_US <= numbers[0] <= END_US:
-            return numbers
-    raise ConfigError(f"cursor {cursor[:60]!r} is none of this list; expected the `next` of its last page")
+    return numbers_of(cursor, 1)[0] if cursor is not None else 0

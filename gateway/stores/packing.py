@@ -103,7 +103,7 @@ def pack_steps(site_hash: str, steps: Sequence[Step]) -> tuple[bytes, Span]:
     except (TypeError, ValueError, OverflowError):  # an integer beyond 64 bits or a half surrogate in a request
         writable = [(*step.moment, [_writable(event) for event in step.events]) for step in steps]
         packed = _encode(site_hash, writable, outcomes)
-    return packed, _span(np.frombuffer(outcomes, OUTCOME_DTYPE)["time_us"])
+    return packed, span_of(np.frombuffer(outcomes, OUTCOME_DTYPE)["time_us"])
 
 
 def unpack_steps(body: bytes) -> RecordedSteps:
@@ -121,6 +121,14 @@ def unpack_outcomes(body: bytes) -> RecordedOutcomes:
     _version, site_hash, steps, outcomes = _decode(_outside, body)
     untrusted = frozenset(now_us for now_us, _utc_us, trusted, _events in steps if not trusted)
     return RecordedOutcomes(site_hash, np.frombuffer(outcomes, OUTCOME_DTYPE), untrusted)
+
+
+def mentions(body: bytes, word: bytes) -> bool:
+    """Whether a body may hold an event with this word in it, without decoding it."""
+    try:
+        return word in _spread(body)
+    except zlib.error:
+        return False
 
 
 def pack_document(document: dict[str, Any]) -> bytes:
@@ -162,7 +170,8 @@ def _spread(body: bytes) -> bytes:
     return zlib.decompress(body) if body[:1] == bytes([ZLIB_START]) else body
 
 
-def _span(times: npt.NDArray[np.int64]) -> Span:
+def span_of(times: npt.NDArray[np.int64]) -> Span:
+    """Where these times [µs UTC or NO_TIME] lie."""
     timed = times[times != NO_TIME]
     untimed = int(times.size - timed.size)
     return Span(int(timed.min()), int(timed.max()), untimed) if timed.size else Span(None, None, untimed)

@@ -13,3 +13,8 @@ def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def journal_path(site_id: str, folder: Path | None = None) -> Path:
     """The journal of a site: `{data folder}/{site id}/journal.db`."""
     return (folder if folder is not None else data_folder()) / site_id / "journal.db"
+
+
+def archive_folder(journal: Path) -> Path:
+    """The archive beside a journal: `{data folder}/{site id}/archive`."""
+    return journal.with_name("archive")

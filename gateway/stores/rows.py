@@ -14,7 +14,9 @@ class Kind(IntEnum):
     """What a row holds. The number is stored; never renumber.
 
     STEPS: what the engine consumed and what became of it, packed. SITE: the sensors of a site file by index, so that
-    history outlives edits of the file. PERSON: the exposure of one tagged person. All but STEPS hold one document each.
+    history outlives edits of the file. PERSON: the exposure of one tagged person. SHIFT: a sensor's result of a
+    shift, of which the newest counts. CLOCK: doubt of the wall clock, and what ended it (`redating.py`). All but STEPS
+    hold one document each.
     """
 
     STEPS = 0
@@ -27,6 +29,8 @@ class Kind(IntEnum):
     NOTICE = 7
     SITE = 8
     PERSON = 9
+    SHIFT = 10
+    CLOCK = 11
 
     @property
     def word(self) -> str:
@@ -70,6 +74,9 @@ class StoredRow(NamedTuple):
         """The body of a STEPS row."""
         return unpack_steps(self.body)
 
+
+TRIMMED: Final = "journal_trimmed"
+"""NOTICE document `what kind first_n last_n rows`: rows of a kind that left the journal on purpose (`trimming.py`)."""
 
 _HEAD: Final = Struct("<q7q")
 

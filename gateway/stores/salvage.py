@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from gateway.domain.moment import Moment
 from gateway.stores import database, sqlite_pages
-from gateway.stores.rows import Kind, checksum, document_row
+from gateway.stores.packing import unpack_document
+from gateway.stores.rows import TRIMMED, Kind, checksum, document_row
 
 JUMP: Final = 1_000_000
 """Numbers left free after the last salvaged row: lost rows at the end had numbers that cursors may know already."""
@@ -118,14 +119,24 @@ def _keep_cursors(path: Path, new: sqlite3.Connection) -> int:
 
 def _report(new: sqlite3.Connection, reason: str, set_aside: str) -> Report:
     gaps: list[tuple[int, int]] = []
+    dropped = _dropped(new)
     kept = lost = previous = 0
     for (n,) in new.execute("SELECT n FROM rows ORDER BY n"):
         kept += 1
         if 1 < n - previous <= JUMP - 1:  # a greater one is the jump of an earlier salvage
             lost += n - previous - 1
-            gaps.append((previous + 1, n - 1))
+            if not any(first <= previous + 1 and n - 1 <= last for first, last, _rows in dropped):
+                gaps.append((previous + 1, n - 1))
         previous = n
+    lost = max(0, lost - sum(rows for _first, _last, rows in dropped))
     return Report(reason, set_aside, kept, tuple(gaps[:_LISTED_GAPS]), lost)
+
+
+def _dropped(new: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    """(first, last number, how many rows) of what left the journal on purpose (`trimming.py`)."""
+    notices = new.execute(f"SELECT body FROM rows WHERE kind = {int(Kind.NOTICE)}").fetchall()  # noqa: S608
+    documents = (unpack_document(body) for (body,) in notices)
+    return [(d["first_n"], d["last_n"], d["rows"]) for d in documents if d.get("what") == TRIMMED]
 
 
 def _put_on_record(new: sqlite3.Connection, report: Report, n: int) -> None:

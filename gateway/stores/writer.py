@@ -12,7 +12,9 @@ from gateway.domain.errors import OperationFailed, StoreFailed
 from gateway.domain.moment import Moment
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Step
+from gateway.stores.redating import Righting
 from gateway.stores.rows import Kind, Row, document_row, steps_row
+from gateway.stores.trimming import Trimming
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +69,8 @@ class JournalWriter:
     open_journal: called in that thread, at start and after each failure. on_durable: called in that thread after each
     synced commit with the `after` of its groups that have one, in the order of `submit`. before_commit: for tests,
     which stall or fail commits with it. idle_s: longest wait of a group that is not urgent. most_bytes: memory for
-    what a full or dead disk does not take; beyond it readings are refused, alarms and requests never.
+    what a full or dead disk does not take; beyond it readings are refused, alarms and requests never. trimming: what
+    leaves the journal when it has reached its quota, None without one.
     """
 
     def __init__(
@@ -78,16 +81,19 @@ class JournalWriter:
         before_commit: Callable[[], None] | None = None,
         idle_s: float = 0.5,
         most_bytes: int = 64 * 1024 * 1024,
+        trimming: Trimming | None = None,
     ) -> None:
         self._open_journal = open_journal
         self._on_durable = on_durable
         self._before_commit = before_commit
         self._idle_s = idle_s
         self._most_bytes = most_bytes
+        self._trimming = trimming
         self._inbox: SimpleQueue[tuple[float, Group | threading.Event | None]] = SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._journal: Journal | None = None
+        self._righting: Righting | None = None
         self._failure: str | None = None
         # each number is written by one thread only: submitted and lost by the engine's, the others by the writer's
         self._submitted = self._submitted_readings = 0
@@ -200,14 +206,15 @@ class JournalWriter:
                 _log.warning("journal: the disk takes rows again")
                 self._failure, retry_s = None, FIRST_RETRY_S
             self._tell(batch)
-            batch = None
+            done, batch = batch, None
             self._waiting_since_s = following.since_s if following is not None else None
+            self._keep_house(done)
         self._let_go()
 
     def _let_go(self) -> None:
         if self._journal is not None:
             self._journal.close()
-            self._journal = None
+            self._journal = self._righting = None
 
     def _commit(self, batch: _Batch) -> None:
         if not batch.rows:
@@ -218,6 +225,22 @@ class JournalWriter:
         if batch.first_n is None or not journal.settle(batch.rows, batch.first_n):
             batch.first_n = journal.last_n + 1
             journal.append(batch.rows)
+
+    def _keep_house(self, batch: _Batch) -> None:
+        """A part of what a wrong clock left behind, or of what must leave, when nobody waits for it any more."""
+        if self._journal is None or not batch.rows:
+            return
+        try:
+            if self._righting is None or any(row.kind == Kind.CLOCK for row in batch.rows):
+                self._righting = Righting(self._journal)
+            if self._righting.pending:
+                self._righting.step()
+            elif self._trimming is not None:
+                newest = batch.rows[-1]
+                self._trimming.step(self._journal, Moment(newest.now_us, newest.utc_us))
+        except StoreFailed as error:
+            self._let_go()
+            _log.warning("journal: %s; its house-keeping is done later", error)
 
     def _tell(self, batch: _Batch) -> None:
         self._durable += batch.groups

@@ -13,6 +13,7 @@ from gateway.domain.quality import Quality, Reason
 S = 1_000_000
 T0 = 1_780_000_000 * S
 CO, NO2, ODD = ("co-1", "co", "face", "ppm"), ("no2-1", "no2", "face", "ppm"), ("odd-1", "my_channel", "face", "")
+NO_CURSORS = ["", "x", "1:2", "99999999999999999999:1:1", "1:2:3:4", "1e3"]
 
 
 class Past(Protocol):
@@ -48,23 +49,8 @@ def verdict(sensor: str, word: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class HistoryContract:
-    """The promises, one story each."""
-
-    def test_an_empty_history_has_empty_lists(self, past: Past) -> None:
-        for ask in (past.history.readings, past.history.exposures, past.history.alarms, past.history.commands):
-            assert ask() == ([], None)
-        assert past.history.audit() == ([], None)
-        assert past.history.sensors() == frozenset()
-
-    def test_a_reading_comes_back_with_its_unit_quality_and_raw_value(self, past: Past) -> None:
-        past.site("a", [CO, ODD])
-        past.readings("a", [(0, T0, 30.0)])
-        past.readings("a", [(1, T0 + S, 7.0)], Quality.UNCERTAIN, Reason.OVER_RANGE)
-        assert past.history.readings().items == [
-            (T0, "co-1", 30.0, "ppm", Quality.GOOD, Reason.NONE, 60.0),
-            (T0 + S, "odd-1", 7.0, "", Quality.UNCERTAIN, Reason.OVER_RANGE, 14.0),
-        ]
+class ReadingsContract:
+    """The promises of every back end that holds readings, one story each."""
 
     def test_a_gap_reads_back_as_a_gap(self, past: Past) -> None:
         past.site("a", [CO])
@@ -115,17 +101,6 @@ class HistoryContract:
         rest = past.history.readings(cursor=first.next)
         assert [r.value for r in first.items + rest.items] == [0.0, 1.0, 2.0, 3.0, 9.0]
 
-    def test_readings_without_a_time_come_first_and_only_when_the_start_is_open(self, past: Past) -> None:
-        past.site("a", [CO])
-        past.readings("a", [(0, T0, 1.0)])
-        past.readings("a", [(0, NO_TIME, 2.0), (0, NO_TIME, 3.0), (0, T0 + S, 4.0)], Quality.LATE, Reason.BACKLOG)
-        assert [(r.time_us, r.value) for r in past.history.readings().items] == [
-            (None, 2.0), (None, 3.0), (T0, 1.0), (T0 + S, 4.0),
-        ]  # fmt: skip
-        paged = list(every(lambda cursor: past.history.readings(limit=1, cursor=cursor)))
-        assert [r.value for r in paged] == [2.0, 3.0, 1.0, 4.0]
-        assert [r.value for r in past.history.readings(start_us=T0).items] == [1.0, 4.0]
-
     def test_a_site_file_that_was_edited_does_not_rename_the_past(self, past: Past) -> None:
         past.site("a", [CO, NO2])
         past.readings("a", [(0, T0, 1.0), (1, T0, 2.0)])
@@ -136,6 +111,41 @@ class HistoryContract:
         ]  # fmt: skip
         assert [r.value for r in past.history.readings(["co-1"]).items] == [1.0, 4.0]
         assert past.history.sensors() == {"co-1", "no2-1"}
+
+    @pytest.mark.parametrize("cursor", NO_CURSORS)
+    def test_a_cursor_of_something_else_is_no_place_among_readings(self, past: Past, cursor: str) -> None:
+        with pytest.raises(ConfigError, match="is none of this list"):
+            past.history.readings(cursor=cursor)
+
+
+class HistoryContract(ReadingsContract):
+    """The promises of a back end that holds everything."""
+
+    def test_an_empty_history_has_empty_lists(self, past: Past) -> None:
+        for ask in (past.history.readings, past.history.exposures, past.history.alarms, past.history.commands):
+            assert ask() == ([], None)
+        assert past.history.audit() == ([], None)
+        assert past.history.sensors() == frozenset()
+
+    def test_a_reading_comes_back_with_its_unit_quality_and_raw_value(self, past: Past) -> None:
+        past.site("a", [CO, ODD])
+        past.readings("a", [(0, T0, 30.0)])
+        past.readings("a", [(1, T0 + S, 7.0)], Quality.UNCERTAIN, Reason.OVER_RANGE)
+        assert past.history.readings().items == [
+            (T0, "co-1", 30.0, "ppm", Quality.GOOD, Reason.NONE, 60.0),
+            (T0 + S, "odd-1", 7.0, "", Quality.UNCERTAIN, Reason.OVER_RANGE, 14.0),
+        ]
+
+    def test_readings_without_a_time_come_first_and_only_when_the_start_is_open(self, past: Past) -> None:
+        past.site("a", [CO])
+        past.readings("a", [(0, T0, 1.0)])
+        past.readings("a", [(0, NO_TIME, 2.0), (0, NO_TIME, 3.0), (0, T0 + S, 4.0)], Quality.LATE, Reason.BACKLOG)
+        assert [(r.time_us, r.value) for r in past.history.readings().items] == [
+            (None, 2.0), (None, 3.0), (T0, 1.0), (T0 + S, 4.0),
+        ]  # fmt: skip
+        paged = list(every(lambda cursor: past.history.readings(limit=1, cursor=cursor)))
+        assert [r.value for r in paged] == [2.0, 3.0, 1.0, 4.0]
+        assert [r.value for r in past.history.readings(start_us=T0).items] == [1.0, 4.0]
 
     def test_alarms_in_the_order_of_record(self, past: Past) -> None:
         past.document("transition", T0, transition("co-1.level", "co-1", "unack"))
@@ -177,7 +187,7 @@ class HistoryContract:
         assert len(past.history.alarms(limit=30).items) == 30
         assert past.history.alarms(limit=30).next is None
 
-    @pytest.mark.parametrize("cursor", ["", "x", "1:2", "99999999999999999999:1:1", "1:2:3:4", "1e3"])
+    @pytest.mark.parametrize("cursor", NO_CURSORS)
     def test_a_cursor_of_something_else_is_refused_in_one_sentence(self, past: Past, cursor: str) -> None:
         for ask in (past.history.readings, past.history.alarms, past.history.audit):
             with pytest.raises(ConfigError, match="is none of this list"):
