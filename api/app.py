@@ -14,7 +14,7 @@ from api.auth import Tokens, load_secret
 from api.gateway_link import GatewayLink
 from api.guard import Guard
 from api.live import LiveState
-from api.routes import alarms, auth, health, metrics, mine, page, protocols, stream
+from api.routes import alarms, auth, health, metrics, mine, page, protocols, stream, upkeep
 from api.routes import history as history_routes
 from api.services import Services
 from api.throttle import Throttle
@@ -65,7 +65,7 @@ def create_app(site: Site, folder: Path, history: History | None) -> FastAPI:
     app.state.services = Services(site, live, link, users, tokens, Throttle(), history)
     app.state.closing = threading.Event()
     problems.install(app)
-    for module in (health, auth, mine, history_routes, alarms, protocols, stream):
+    for module in (health, auth, mine, history_routes, alarms, protocols, upkeep, stream):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(metrics.router)
     app.include_router(page.router)

@@ -22,9 +22,23 @@ class Comment(_Body):
 
 
 class Shelving(Comment):
-    """An alarm is put aside for `minutes`, with a reason."""
+    """An alarm is put aside, or a sensor out of service, for `minutes`, with a reason."""
 
     minutes: Annotated[float, Field(gt=0, le=SHELVE_AT_MOST_MIN)]
+
+
+class Maintenance(Comment):
+    """What was tested, with which gas, and whether it passed."""
+
+    what: Literal["bump_test", "calibration_check", "proof_test"]
+    passed: bool
+    gas: Annotated[str, Field(max_length=80)] = ""
+
+
+class Handover(Comment):
+    """Who has the watch from now on: id or name of a person of the site file."""
+
+    to: Annotated[str, Field(min_length=1, max_length=80)]
 
 
 class ProtocolCall(Comment):

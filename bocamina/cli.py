@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +23,19 @@ COMMANDS: Final = {
     "sim": "the simulated mine alone, on pseudo-terminals and MQTT",
     "scenario": "a scenario through the real engine in virtual time",
     "decode": "bytes of a serial device to measurements",
+    "scan": "the Modbus devices of a serial port, with entries for the site file",
     "formats": "an MQTT payload to measurements",
+    "loop": "a 4–20 mA current to a value",
     "exposure": "exposure of a record against limits",
     "statistics": "compliance statistics of a set of shift results",
     "convert": "ppm, mg/m3 and %vol into one another",
     "limits": "the limit tables with their sources",
     "replay": "a record through the real engine in virtual time",
+    "seal": "days that are over into the archive; the gateway does it by itself",
+    "sync": "what a folder (a USB stick) does not have yet of every site's history, into it",
+    "import": "what such a folder brings, into the history of this machine",
     "export": "extracts of the history, also while the gateway runs",
+    "manual": "a portable instrument's reading, one line of text",
     "user": "add or change a log-in of the dashboard",
 }
 
@@ -41,7 +48,12 @@ INTERRUPTED: Final = 130
 def commands() -> dict[str, str]:
     """The commands that this installation has, with one line of help each."""
     folder = Path(__file__).with_name("commands")
-    return {name: text for name, text in COMMANDS.items() if (folder / f"{name}.py").is_file()}
+    return {name: text for name, text in COMMANDS.items() if (folder / f"{_module(name)}.py").is_file()}
+
+
+def _module(name: str) -> str:
+    """The name of a command's module and function: `import` is a word of Python's own."""
+    return f"{name}_" if iskeyword(name) else name
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -71,7 +83,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if first not in commands():
         what = "option" if first.startswith("-") else "command"
         return _say(f"{first!r} is no {what} of bocamina; {expected_one_of(first, commands(), most=20)}", WRONG_USE)
-    function = getattr(import_module(f"bocamina.commands.{first}"), first)
+    function = getattr(import_module(f"bocamina.commands.{_module(first)}"), _module(first))
     return call(function, arguments[1:], f"bocamina {first}")
 
 

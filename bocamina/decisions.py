@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alerts.model import Command, Reply, Transition
+from bocamina.shift_record import Wanted
 from gateway.domain.events import Request
 
 
@@ -31,11 +32,12 @@ class Decisions:
     """One step's outcome.
 
     commands go out first, before any disk. rows (tuples after `gateway.stores.packing.Outcome`), transitions, verdicts,
-    persons (the figures of one person each), requests and notices are journaled with the events. documents (topic below
+    persons (the figures of one person each), shifts (a sensor's result of a shift each), requests and notices are
+    journaled with the events. documents (topic below
     the site's root → payload, None = remove), replies, messages and acks follow the commit. acks: (node, boot, seq) up
     to which everything is durable once this step is. dirty: sensors whose `reading` and `exposure` documents changed;
     urgent: those whose verdict or quality did. settled: the protocols looked, so their documents may have changed
-    (`Engine.changed_documents`).
+    (`Engine.changed_documents`). recompute: shifts whose results late samples made wrong (`bocamina/corrections.py`).
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Decisions:
     transitions: list[Transition] = field(default_factory=list)
     verdicts: list[VerdictChange] = field(default_factory=list)
     persons: list[dict[str, Any]] = field(default_factory=list)
+    shifts: list[dict[str, Any]] = field(default_factory=list)
+    recompute: list[Wanted] = field(default_factory=list)
     replies: list[tuple[Reply, Request]] = field(default_factory=list)
     documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: list[Any] = field(default_factory=list)

@@ -10,6 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from bocamina.foreign_nodes import ForeignSource
+from bocamina.samples import UNKNOWN_KEPT, canonical_of, sample_of
+from bocamina.senml_rows import SenmlRows
 from gateway.domain.errors import FormatError
 from gateway.domain.events import (
     ActuatorState,
@@ -24,7 +27,7 @@ from gateway.domain.events import (
     Request,
     Sample,
 )
-from gateway.domain.measurement import NamedValue
+from gateway.domain.measurement import Measurement, NamedValue
 from gateway.domain.moment import NO_TIME, parse_rfc3339
 from gateway.domain.quality import Quality, Reason
 from gateway.domain.site import Site, Source
@@ -32,6 +35,7 @@ from gateway.domain.topics import Kind, Topics, is_level, matches, node_of
 from gateway.drivers.items import Frame, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.formats import naming
+from gateway.formats.session import Publication
 from gateway.formats.table import FORMATS, Decode
 from gateway.formats.units import to_canonical
 from gateway.transports.mqtt_messages import Inbound
@@ -41,10 +45,8 @@ Channels = dict[str, tuple[int, str]]
 
 KEPT_PAYLOAD: Final = 4096
 """Bytes of an unreadable payload that the journal keeps."""
-MAX_TIME_S: Final = 1e11
-"""A source time beyond this size (year 5138) cannot be held in 64 bits of µs with room; the sample has none then."""
-UNKNOWN_KEPT: Final = 16
-"""Unknown names of a pack that are written down."""
+MOST_ROUTES: Final = 8192
+"""Topics that are remembered; a mine has hundreds."""
 
 
 class MqttListener:
@@ -53,19 +55,49 @@ class MqttListener:
     def __init__(self, site: Site) -> None:
         self._topics = Topics(site.site.id)
         self._sources: list[tuple[Source, Decode, Channels]] = []
+        self._foreign: list[ForeignSource] = []
         for source in site.sources:
             if source.kind == "mqtt" and source.format in FORMATS:
+                if FORMATS[str(source.format)].tells_node:
+                    self._foreign.append(ForeignSource(site, source))
+                    continue
                 channels = {s.channel: (i, s.quantity) for i, s in enumerate(site.sensors) if s.source == source.id}
                 self._sources.append((source, FORMATS[str(source.format)].session(), channels))
+        self._rows = {
+            source.id: SenmlRows(source.id, channels)
+            for source, _, channels in self._sources if source.format == "senml-json"
+        }  # fmt: skip
+        self._routes: dict[str, tuple[SenmlRows, str] | None] = {}
         self.counts: Counter[str] = Counter()
 
     @property
     def filters(self) -> list[str]:
         """The topics that the site's MQTT sources need."""
-        return [source.topic for source, _, _ in self._sources if source.topic]
+        return [source.topic for source in self._taking if source.topic]
+
+    @property
+    def _taking(self) -> list[Source]:
+        return [*(source for source, _, _ in self._sources), *(foreign.source for foreign in self._foreign)]
+
+    def publications(self) -> list[Publication]:
+        """What the rules of a format ask us to send since the last call (Sparkplug's rebirth request)."""
+        due: list[Publication] = []
+        for foreign in self._foreign:
+            if foreign.publish:
+                due += foreign.publish
+                foreign.publish.clear()
+        return due
 
     def events(self, inbound: Inbound, utc_us: int) -> list[Event]:
         """All events of one message; `utc_us` is the wall clock at its receipt and places relative times."""
+        topic = inbound.topic
+        route = self._routes[topic] if topic in self._routes else self._find_route(topic)
+        if route is not None:
+            pack = route[0].pack(route[1], inbound.payload, utc_us / 1e6, _delivery(inbound))
+            if pack is not None:
+                if pack.unknown:
+                    self.counts["unknown"] += len(pack.unknown)
+                return [pack]
         found: list[Event] = []
         for source, decode, channels in self._sources:
             if source.topic and matches(source.topic, inbound.topic):
@@ -75,9 +107,26 @@ class MqttListener:
         address = self._topics.parse(inbound.topic)
         if address is not None and address.kind in _READERS:
             found.append(self._document(address.kind, address.id, inbound))
-        if not found:
+        is_known = False
+        for foreign in self._foreign:
+            if foreign.source.topic and matches(foreign.source.topic, inbound.topic):
+                is_known = True
+                found += self._of_foreign(foreign, inbound, utc_us)
+        if not found and not is_known:
             found.append(self._unreadable("", "topic", f"{inbound.topic!r} is of no source here", inbound))
         return found
+
+    def _find_route(self, topic: str) -> tuple[SenmlRows, str] | None:
+        """Where the packs of a topic go the short way: one source takes it, its format is SenML, its node is told."""
+        takers = [source for source in self._taking if source.topic and matches(source.topic, topic)]
+        address = self._topics.parse(topic)
+        route = None
+        if len(takers) == 1 and takers[0].id in self._rows and (address is None or address.kind not in _READERS):
+            node = node_of(takers[0].topic or "", topic)
+            route = None if node is None else (self._rows[takers[0].id], node)
+        if len(self._routes) < MOST_ROUTES:
+            self._routes[topic] = route
+        return route
 
     def _pack(
         self, source: Source, decode: Decode, channels: Channels, inbound: Inbound, utc_us: int
@@ -87,11 +136,19 @@ class MqttListener:
         except FormatError as error:
             return self._unreadable(source.id, "format", f"{inbound.topic}: {error.kind}: {error.detail}", inbound)
         node = node_of(source.topic or "", inbound.topic)
-        delivery = Delivery.RETAINED if inbound.retain else Delivery.BACKLOG if inbound.backlog else Delivery.LIVE
-        event = pack_of(source.id, node, values, channels, delivery)
+        event = pack_of(source.id, node, values, channels, _delivery(inbound))
         if event.unknown:
             self.counts["unknown"] += len(event.unknown)
         return event
+
+    def _of_foreign(self, foreign: ForeignSource, inbound: Inbound, utc_us: int) -> list[Event]:
+        try:
+            packs = foreign.packs(inbound, utc_us)
+        except FormatError as error:
+            detail = f"{inbound.topic}: {error.kind}: {error.detail}"
+            return [self._unreadable(foreign.source.id, "format", detail, inbound)]
+        self.counts["unknown"] += sum(len(pack.unknown) for pack in packs)
+        return list(packs)
 
     def _document(self, kind: Kind, ident: str, inbound: Inbound) -> Event:
         if not inbound.payload and kind is not Kind.REQUEST:
@@ -128,6 +185,10 @@ class MqttListener:
         return Remembered(tuple(alarms), tuple(protocols), actuators)
 
 
+def _delivery(inbound: Inbound) -> Delivery:
+    return Delivery.RETAINED if inbound.retain else Delivery.BACKLOG if inbound.backlog else Delivery.LIVE
+
+
 class SerialListener:
     """The bytes of one serial line to events, by its driver."""
 
@@ -135,7 +196,7 @@ class SerialListener:
         self.spec = DRIVERS[source.driver or ""]
         self._source = source
         self._decoder = self.spec.decoder()
-        self._channels = {s.channel: i for i, s in enumerate(site.sensors) if s.source == source.id}
+        self._channels = {s.channel: (i, s.quantity) for i, s in enumerate(site.sensors) if s.source == source.id}
         self.counts: Counter[str] = Counter()
 
     def ended(self) -> list[Event]:
@@ -160,16 +221,23 @@ class SerialListener:
         samples: list[Sample] = []
         unknown: list[str] = []
         for name, time_s, reading in zip(names, times, frame.readings, strict=True):
-            sensor = self._channels.get(name)
-            if sensor is not None:
-                value = math.nan if reading.value is None else reading.value
-                samples.append(_sample(sensor, value, time_s, utc_us, reading.quality, reading.reason))
+            found = self._channels.get(name)
+            if found is not None:
+                samples.append(_measured(*found, reading, time_s, utc_us))
             elif frame.names:
                 unknown.append(name)  # a plain device has channels that nobody asked for; a node's names were chosen
         return Pack(
             self._source.id, frame.node or "", tuple(samples), frame.boot if frame.node else None,
             frame.seq if frame.node else None, Delivery.LIVE, tuple(unknown[:UNKNOWN_KEPT]),
         )  # fmt: skip
+
+
+def _measured(sensor: int, quantity: str, reading: Measurement, time_s: float | None, utc_us: int) -> Sample:
+    """A device's reading in the unit of the sensor's quantity; a unit that says nothing about it is a fault."""
+    value = None if reading.value is None else to_canonical(quantity, reading.value, reading.unit)
+    if value is None and reading.value is not None:
+        return sample_of(sensor, math.nan, time_s, utc_us, Quality.BAD, Reason.FAULT)
+    return sample_of(sensor, math.nan if value is None else value, time_s, utc_us, reading.quality, reading.reason)
 
 
 def pack_of(
@@ -192,31 +260,12 @@ def pack_of(
             unknown.append(name[:100])
             continue
         sensor, quantity = found
-        value = _canonical(item, quantity)
+        value = canonical_of(item, quantity)
         if value is None:  # announced and marked as no value, or in a unit that says nothing about this quantity
-            samples.append(_sample(sensor, math.nan, item.time, None, Quality.BAD, Reason.FAULT))
+            samples.append(sample_of(sensor, math.nan, item.time, None, Quality.BAD, Reason.FAULT))
         else:
-            samples.append(_sample(sensor, value, item.time, None))
+            samples.append(sample_of(sensor, value, item.time, None))
     return Pack(source, node or "", tuple(samples), boot, seq, delivery, tuple(unknown[:UNKNOWN_KEPT]))
-
-
-def _canonical(item: NamedValue, quantity: str) -> float | None:
-    """The value in the unit of the sensor's quantity: the site file says what a channel measures, whatever its name."""
-    if isinstance(item.value, bool) or not isinstance(item.value, (int, float)):
-        return None
-    if item.quantity == quantity:
-        return float(item.value)
-    return None if item.quantity is not None else to_canonical(quantity, float(item.value), item.unit)
-
-
-def _sample(
-    sensor: int, value: float, time_s: float | None, utc_us: int | None,
-    quality: Quality = Quality.GOOD, reason: Reason = Reason.NONE,
-) -> Sample:  # fmt: skip
-    at = source_us(time_s, utc_us)
-    if at == NO_TIME and time_s is not None and quality is Quality.GOOD:  # a time that no clock can have
-        quality, reason = Quality.UNCERTAIN, Reason.CLOCK
-    return Sample(sensor, value, at, quality, reason)
 
 
 def _one_pack_a_message(found: list[Event]) -> list[Event]:
@@ -234,15 +283,6 @@ def _one_pack_a_message(found: list[Event]) -> list[Event]:
             unknown=tuple(name for name in first.unknown if name in event.unknown),
         )  # fmt: skip
     return [*packs.values(), *others]
-
-
-def source_us(time_s: float | None, utc_us: int | None) -> int:
-    """A node's own time [s] as µs UTC. With `utc_us` given, times below 2**28 s count from it (RFC 8428, 4.5.3)."""
-    if time_s is None or not math.isfinite(time_s) or abs(time_s) > MAX_TIME_S:
-        return NO_TIME
-    if utc_us is not None and time_s < 2**28:
-        return utc_us + round(time_s * 1e6)
-    return round(time_s * 1e6)
 
 
 def _object(body: Any, what: str = "") -> dict[str, Any]:

@@ -6,33 +6,36 @@ a person breathed, never where they were: positions stand in the events that bro
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 from alerts.conditions import texts
 from alerts.desk import AlarmDesk
-from alerts.model import Priority
+from alerts.model import Priority, Reply
 from bocamina.decisions import Decisions, VerdictChange
 from bocamina.documents import limit_document, number, rfc3339
-from gateway.domain.events import Presence
+from bocamina.elsewhere import read_elsewhere
+from bocamina.shifts import RESTING
+from gateway.domain.errors import Refused
+from gateway.domain.events import Presence, Request
 from gateway.domain.figures import LimitFigure
-from gateway.domain.limit import SITE_REGIME, Limit
+from gateway.domain.limit import SITE_REGIME
 from gateway.domain.moment import NO_TIME, SECOND_US, Moment
 from gateway.domain.quantities import unit_of
 from gateway.domain.site import Site
 from gateway.domain.site_limits import limits_for_site
 from gateway.exposure.dose import additive_index
 from gateway.exposure.mixtures import GROUPS
-from gateway.exposure.persons import Judged, Persons
+from gateway.exposure.person_figures import Asked, Hours, Judged, asked_of
+from gateway.exposure.persons import Persons
+from gateway.exposure.shift_results import Method
 from gateway.exposure.streaming import Streaming
 
-MINUTES: Final = frozenset({15, 480, 600})
-"""Averaging times that a person's exposure is judged over; what has none is the place's matter."""
-KINDS: Final = frozenset({"TWA", "STEL", "CEILING", "ACTION"})
 LATE_US: Final = 60 * SECOND_US
 """A tag event older than this counts from now on, and the shift is no evidence of compliance any more [D]."""
 UNSEEN_US: Final = 60 * SECOND_US
 """A shift that began longer ago than this when the gateway met it has a part that nobody saw [D]."""
+LONGEST_WINDOW: Final = 15
+"""Longer averaging times [min] are of the shift: they have a projection and a dose."""
 OFF_S: Final = 300.0
 DEADBAND: Final = 0.02
 """Off-delay and deadband of TWA, dose and projected alarms; they do not latch (limits reference 6.2)."""
@@ -50,6 +53,7 @@ class _Over(NamedTuple):
     source: str
 
 
+_Rows = Mapping[str, Sequence[Judged]]
 _Key = tuple[str, str, str]
 """Condition, quantity or group, tag."""
 
@@ -59,18 +63,16 @@ class PersonWatch:
 
     def __init__(self, site: Site, exposure: Streaming, desk: AlarmDesk, is_blast: Callable[[str], bool]) -> None:
         self._site, self._desk = site, desk
-        limits_of = partial(limits_for_site, site)
-        self._limits: dict[str, tuple[Limit, ...]] = {}
-        for sensor in site.sensors:
-            rows = limits_of(sensor.quantity, (*site.site.regimes, *site.site.alarm_regimes))
-            unique = dict.fromkeys(row for row in rows if row.kind in KINDS and row.averaging_minutes in MINUTES)
-            if unique:
-                self._limits[sensor.quantity] = tuple(unique)
+        asked: dict[str, tuple[Asked, ...]] = {}
+        for quantity in dict.fromkeys(sensor.quantity for sensor in site.sensors):
+            rows = limits_for_site(site, quantity, (*site.site.regimes, *site.site.alarm_regimes))
+            if found := asked_of(tuple(dict.fromkeys(rows))):
+                asked[quantity] = found
         places: dict[tuple[str, str], list[int]] = {}
         for i, sensor in enumerate(site.sensors):
             places.setdefault((sensor.zone, sensor.quantity), []).append(i)
         self.persons = Persons(
-            self._limits, places, exposure.present,
+            asked, places, exposure.present,
             lambda i: (exposure.lines[i].full_scale, exposure.lines[i].resolution), is_blast,
         )  # fmt: skip
         self._zones = {zone.id for zone in site.zones}
@@ -86,12 +88,22 @@ class PersonWatch:
         late = now.trusted and event.time_us != NO_TIME and abs(now.utc_us - event.time_us) > LATE_US
         self.persons.move(now.now_us, event.person, event.zone, late=late)
 
+    def request(self, now: Moment, request: Request) -> Reply:
+        """`request/presence` with `elsewhere`: what a person took in another place in this working day."""
+        try:
+            said = read_elsewhere(request, self.persons.quantities, self._site.site.shift_hours)
+        except Refused as refusal:
+            return Reply(request.id, ok=False, error=str(refusal))
+        self.persons.declare(now.now_us, request.target, said.hours, said.doses)
+        return Reply(request.id, ok=True)
+
     def start_shift(self, now: Moment, key: str, began_us: int, out: Decisions) -> None:
         """A shift began at `began_us` [engine time]: the last one's figures go on record, everybody begins anew."""
         self.persons.advance(now.now_us)
         out.persons += [self._document(now, tag, self._judge(now, tag), over=True) for tag in self.persons.tags()]
         unseen_us = now.now_us - began_us
-        self.persons.start_shift(now.now_us, unseen_us if unseen_us > UNSEEN_US else 0)
+        after_rest = self._shift.endswith(RESTING)
+        self.persons.start_shift(now.now_us, unseen_us if unseen_us > UNSEEN_US else 0, after_rest=after_rest)
         self._shift, self._began_us = key, began_us
         self._verdicts.clear()
         self._over.clear()
@@ -114,56 +126,43 @@ class PersonWatch:
 
     # -- judging ------------------------------------------------------------------------------------------------------
 
-    def _judge(self, now: Moment, tag: str) -> dict[str, list[tuple[Limit, Judged]]]:
-        hours = self._site.site.shift_hours
-        remaining_s = max(0.0, hours * 3600.0 - (now.now_us - self._began_us) / SECOND_US)
-        return {
-            quantity: list(zip(limits, self.persons.judge(
-                tag, quantity, limits, shift_hours=hours, remaining_s=remaining_s), strict=True))
-            for quantity, limits in self._limits.items()
-        }  # fmt: skip
+    def _judge(self, now: Moment, tag: str) -> _Rows:
+        site = self._site.site
+        remaining_s = max(0.0, site.shift_hours * 3600.0 - (now.now_us - self._began_us) / SECOND_US)
+        hours = Hours(site.shift_hours, site.week_hours, remaining_s=remaining_s)
+        return {quantity: self.persons.judge(tag, quantity, hours) for quantity in self.persons.quantities}
 
-    def _changes(
-        self, now: Moment, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]]
-    ) -> list[VerdictChange]:
+    def _changes(self, now: Moment, tag: str, judged: _Rows) -> list[VerdictChange]:
         known, found = self._verdicts.setdefault(tag, {}), []
         for quantity, rows in judged.items():
-            for limit, (figure, _) in rows:
-                key = (quantity, *_identity(limit))
-                if known.get(key, "indeterminate") != figure.verdict:
-                    known[key] = figure.verdict
-                    found.append(_change(now, tag, quantity, figure))
+            for row in rows:
+                key = (quantity, *_identity(row))
+                if known.get(key, "indeterminate") != row.figure.verdict:
+                    known[key] = row.figure.verdict
+                    found.append(_change(now, tag, quantity, row.figure))
         return found
 
-    def _document(
-        self, now: Moment, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]], *, over: bool = False
-    ) -> dict[str, Any]:
-        """The row of the record. over: the last one of its shift."""
-        limits = []
-        for quantity, rows in judged.items():
-            for limit, (figure, projected) in rows:
-                row = {"quantity": quantity, "unit": unit_of(quantity)} | limit_document(figure)
-                if limit.averaging_minutes > 15:
-                    row["projected"] = number(projected)
-                    row["dose_percent"] = number(100.0 * figure.low / figure.limit) if figure.method == "e8" else None
-                limits.append(row)
+    def _document(self, now: Moment, tag: str, judged: _Rows, *, over: bool = False) -> dict[str, Any]:
+        """The row of the record. over: the last one of its shift, its result."""
+        limits = [_row_document(quantity, row) for quantity, rows in judged.items() for row in rows]
         return {
             "person": tag, "inside": self.persons.zone_of(tag) is not None, "shift": self._shift, "shift_over": over,
-            "late": self.persons.is_late(tag), "time": rfc3339(now.utc_us), "limits": limits,
+            "late": self.persons.is_late(tag), "elsewhere_h": self.persons.elsewhere_hours_of(tag),
+            "result_method": Method.AREA_ESTIMATE.value, "time": rfc3339(now.utc_us), "limits": limits,
         }  # fmt: skip
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
-    def _weigh(self, tag: str, judged: Mapping[str, Sequence[tuple[Limit, Judged]]]) -> None:
+    def _weigh(self, tag: str, judged: _Rows) -> None:
         regimes = {*self._site.site.alarm_regimes, SITE_REGIME}
         drive = {
-            quantity: [(limit, one) for limit, one in rows if limit.regime in regimes and limit.kind == "TWA"]
+            quantity: [row for row in rows if row.limit.regime in regimes and row.limit.kind == "TWA"]
             for quantity, rows in judged.items()
         }
         for quantity, rows in drive.items():
-            over = [one.figure for _, one in rows if one.figure.verdict == "exceeded"]
-            ahead = [(one.projected, one.figure) for _, one in rows
-                     if one.projected is not None and one.figure.reason != "resolution"]  # fmt: skip
+            over = [row.figure for row in rows if row.figure.verdict == "exceeded"]
+            ahead = [(row.projected, row.figure) for row in rows
+                     if row.projected is not None and row.figure.reason != "resolution"]  # fmt: skip
             key = ("twa", quantity, tag)
             if over:
                 figure = min(over, key=lambda figure: figure.limit)
@@ -176,14 +175,18 @@ class PersonWatch:
         for group, members in GROUPS.items():
             self._weigh_group(tag, group, [drive[quantity] for quantity in members if quantity in drive])
 
-    def _weigh_group(self, tag: str, group: str, members: Sequence[Sequence[tuple[Limit, Judged]]]) -> None:
-        """Doses that add up to more than 100 % though no single one does [%]."""
-        strictest = [min((one.figure for _, one in rows), key=lambda f: f.limit) for rows in members if rows]
-        index, fails = additive_index((figure.low, figure.limit) for figure in strictest)
-        taken = [figure for figure in strictest if figure.low > 0.0]
-        together = fails and len(taken) > 1 and all(figure.verdict != "exceeded" for figure in taken)
-        figure = taken[0]._replace(limit=100.0, source=f"limits reference 4.6: {group}") if together else None
-        self._hold(("dose", group, tag), Priority.WARNING, 100.0 * index, figure, "%")
+    def _weigh_group(self, tag: str, group: str, members: Sequence[Sequence[Judged]]) -> None:
+        """Doses that add up to more than 100 % though no single one does [%]; one convention at a time."""
+        worst: tuple[float, LimitFigure | None] = (0.0, None)
+        for method in ("e8", "brief_scala"):
+            of_method = [[row.figure for row in rows if row.figure.method == method] for rows in members]
+            strictest = [min(figures, key=lambda f: f.limit) for figures in of_method if figures]
+            index, fails = additive_index((figure.low, figure.limit) for figure in strictest)
+            taken = [figure for figure in strictest if figure.low > 0.0]
+            together = fails and len(taken) > 1 and all(figure.verdict != "exceeded" for figure in taken)
+            if together and index > worst[0]:
+                worst = index, taken[0]._replace(limit=100.0, source=f"limits reference 4.6: {group}")
+        self._hold(("dose", group, tag), Priority.WARNING, 100.0 * worst[0], worst[1], "%")
 
     def _hold(
         self, key: _Key, priority: Priority, value: float, figure: LimitFigure | None, unit: str | None
@@ -259,8 +262,20 @@ class PersonWatch:
         self._told = {(row[0], row[1]): (row[2], tuple(row[3])) for row in state["told"]}
 
 
-def _identity(limit: Limit) -> tuple[Any, ...]:
-    return limit.regime, limit.kind, limit.averaging_minutes, limit.value
+def _identity(row: Judged) -> tuple[Any, ...]:
+    limit, figure = row.limit, row.figure
+    return limit.regime, figure.kind, limit.averaging_minutes, limit.value, figure.method
+
+
+def _row_document(quantity: str, row: Judged) -> dict[str, Any]:
+    figure = row.figure
+    document = {"quantity": quantity, "unit": unit_of(quantity)} | limit_document(figure)
+    if row.limit.averaging_minutes > LONGEST_WINDOW:
+        document["projected"] = number(row.projected)
+        document["dose_percent"] = number(100.0 * figure.low / figure.limit) if figure.method == "e8" else None
+    if row.frequency is not None:
+        document["episodes"], document["violations"] = row.frequency.episodes, list(row.frequency.violations)
+    return document
 
 
 def _change(now: Moment, tag: str, quantity: str, figure: LimitFigure) -> VerdictChange:

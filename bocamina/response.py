@@ -9,7 +9,8 @@ from typing import Any, Final
 from alerts.commander import Commander
 from alerts.desk import AlarmDesk
 from alerts.graph import MineGraph
-from alerts.model import Alarm, Finding, Priority, Reply, State, Transition
+from alerts.model import MAY_COMMAND, Alarm, Finding, Priority, Reply, State, Transition
+from alerts.notify.answers import Answers
 from alerts.notify.message import Inside, Writer
 from alerts.notify.outbox import Outbox
 from alerts.occupancy import Occupancy
@@ -18,6 +19,8 @@ from alerts.protocols.evacuation import Evacuation
 from alerts.protocols.portable import PortableReadings
 from alerts.protocols.reentry import ReEntry
 from alerts.protocols.ventilation import Ventilation
+from alerts.requests import SERVICE
+from alerts.upkeep import Upkeep
 from bocamina.decisions import Decisions
 from gateway.domain.errors import Refused
 from gateway.domain.events import ActuatorState, HeadCount, NodeStatus, Presence, Request
@@ -37,8 +40,12 @@ class Response:
     def __init__(
         self, site: Site, desk: AlarmDesk, figures: Callable[[int, int], Figures],
         follow: Callable[[Moment, Presence], None] = lambda _moment, _event: None,
+        overdue: Callable[[int], int] = lambda _i: 0,
     ) -> None:  # fmt: skip
-        """figures(i, now_us): the live figures of sensor i. follow: who else wants to know where a tag is."""
+        """figures(i, now_us): the live figures of sensor i. follow: who else wants to know where a tag is.
+
+        overdue(i): how overdue the calibration of sensor i is (`alerts/upkeep.py`).
+        """
         self.site, self.desk, self._figures, self._follow = site, desk, figures, follow
         self.graph = MineGraph(site)
         self.occupancy = Occupancy(site)
@@ -49,6 +56,10 @@ class Response:
         self.reentry = ReEntry(site)
         self.commander = Commander(site)
         self.outbox = Outbox(site)
+        self.answers = Answers(site, self.outbox)
+        self.upkeep = Upkeep(site, overdue)
+        self._notices: list[dict[str, Any]] = []
+        desk.orders.by_hand = self._by_hand
         self._writer = Writer(site)
         self._published: dict[str, dict[str, Any]] = {}
 
@@ -102,6 +113,12 @@ class Response:
                 self._counted(moment, request)
             case "emergency":
                 self._emergency(moment, request)
+            case "maintenance":
+                self.upkeep.request(moment, request)
+            case "handover":
+                self._hand_over(request)
+            case action if action in SERVICE:
+                return self.desk.request(moment, request)
             case _:
                 raise Refused(f"request '{request.action}' is not known to this gateway")
         return Reply(request.id, ok=True)
@@ -135,10 +152,43 @@ class Response:
             zone=request.target if request.target in known else None, reason=f"{kind}, {request.by}"[:120],
         )  # fmt: skip
 
+    def _hand_over(self, request: Request) -> None:
+        """`request/handover`: who has the watch (`by`) gives it to another named person (`target`); on record."""
+        if request.role not in MAY_COMMAND:
+            may = ", ".join(sorted(MAY_COMMAND))
+            raise Refused(f"handover: the role {request.role!r} has no watch to hand over; expected one of {may}")
+        giver, taker = self._person(request.by), self._person(request.target)
+        if giver == taker:
+            raise Refused(f"handover: '{giver}' has the watch already; expected another person as `target`")
+        comment = request.args.get("comment")
+        self._notices.append({"what": "handover", "by": giver, "to": taker,
+                              "comment": comment[:500] if isinstance(comment, str) else ""})  # fmt: skip
+
+    def _person(self, name: str) -> str:
+        """The id of a person of the site file, named by id or by name."""
+        wanted = name.strip().casefold()
+        for person in self.site.people:
+            if wanted in (person.id, person.name.casefold()):
+                return person.id
+        raise Refused(f"handover: {name!r} is nobody of this site; expected an id or name of [[people]]")
+
+    def _by_hand(self, zone: str, quantity: str, moment: Moment, since_us: int) -> float | None:
+        readings = self.portable.of_zone(zone, moment, since_us)
+        return next((one.gases[quantity] for one in reversed(readings) if quantity in one.gases), None)
+
     # --- What goes out -----------------------------------------------------------------------------------------------
 
     def _figures_of(self, moment: Moment) -> FiguresOf:
-        return lambda i: self._figures(i, moment.now_us)
+        """The figures as of now, each asked for once: nothing comes in while the protocols look."""
+        known: dict[int, Figures] = {}
+
+        def figures_of(i: int) -> Figures:
+            found = known.get(i)
+            if found is None:
+                found = known[i] = self._figures(i, moment.now_us)
+            return found
+
+        return figures_of
 
     def settle(self, moment: Moment, out: Decisions) -> None:
         """Let the protocols look at the alarms as they are, and say what they want."""
@@ -168,6 +218,9 @@ class Response:
         self._report(moment, self.blast.findings())
         self._report(moment, self.outbox.findings(moment))
         self._report(moment, self.commander.findings(moment, self.occupancy))
+        self._report(moment, self.upkeep.findings(moment))
+        out.notices += self._notices
+        self._notices = []
 
     def announce(self, moment: Moment, transitions: Iterable[Transition], out: Decisions) -> None:
         """Tell people of what changed: who must be called, who has answered, what is over."""
@@ -179,6 +232,8 @@ class Response:
                 self.outbox.ended(alarm.alarm)
             elif alarm.state in {State.ACKED, State.LATCHED_ACKED} and alarm.acknowledged_by:
                 self.outbox.answered(alarm.alarm, alarm.acknowledged_by)
+            elif alarm.state in {State.SHELVED, State.OUT_OF_SERVICE} and transition.by:
+                self.outbox.answered(alarm.alarm, transition.by)  # a named person has it in hand: nobody else is called
             elif alarm.state is State.UNACK and alarm.priority > Priority.NOTICE:
                 self._offer(moment, alarm)
         out.messages += self.outbox.step(moment)
@@ -189,12 +244,8 @@ class Response:
         self.outbox.offer(moment, alarm, lambda code, lang: self._writer.alarm(alarm, code, inside, lang))
 
     def _report(self, moment: Moment, findings: Iterable[Finding]) -> None:
-        for f in findings:
-            self.desk.report(
-                moment, f.subject, f.condition, f.beyond, zone=f.zone, priority=f.priority, sensor=f.sensor,
-                value=f.value, limit=f.limit, unit=f.unit, latch=f.latch, on_s=f.on_s, off_s=f.off_s,
-                reason=f.reason, source=f.source,
-            )  # fmt: skip
+        for finding in findings:
+            self.desk.state(moment, finding)
 
     def documents(self, moment: Moment, protected: Callable[[str], bool]) -> dict[str, dict[str, Any]]:
         """All retained documents of the protocols and zones as they are now, by topic below the site's root."""
@@ -206,7 +257,12 @@ class Response:
         blast = self.blast.document(moment, self.occupancy)
         if blast is not None:
             found["protocol/blast"] = blast
-        alarms = self.desk.active()
+        alarms: dict[str | None, list[Alarm]] = {}
+        for alarm in self.desk.active():
+            alarms.setdefault(alarm.zone, []).append(alarm)
+        resting: dict[str, list[str]] = {}
+        for sensor in self.desk.out_of_service():
+            resting.setdefault(sensor.zone, []).append(sensor.id)
         for zone in self.site.zones:
             state, people = self.occupancy.state(zone.id, moment)
             found[f"zone/{zone.id}"] = {
@@ -214,9 +270,10 @@ class Response:
                 "occupancy": state,
                 "people": people,
                 "confirmed_by": self.occupancy.confirmed_by(zone.id, moment),
-                "protected": protected(zone.id),
+                "protected": protected(zone.id) and zone.id not in resting,
+                "out_of_service": resting.get(zone.id, []),
                 "access": "closed" if self._is_closed(zone.id) else "open",
-                "worst": _worst([alarm for alarm in alarms if alarm.zone == zone.id]),
+                "worst": _worst(alarms.get(zone.id, [])),
             }
         return found
 
@@ -248,6 +305,8 @@ class Response:
             "reentry": self.reentry.dump(),
             "commander": self.commander.dump(),
             "outbox": self.outbox.dump(),
+            "answers": self.answers.dump(),
+            "upkeep": self.upkeep.dump(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -260,6 +319,10 @@ class Response:
         self.reentry.load(state["reentry"])
         self.commander.load(state["commander"])
         self.outbox.load(state["outbox"])
+        if "answers" in state:  # not in snapshots of the first versions
+            self.answers.load(state["answers"])
+        if "upkeep" in state:  # not in snapshots of the first versions
+            self.upkeep.load(state["upkeep"])
 
 
 def _worst(alarms: list[Alarm]) -> dict[str, Any] | None:

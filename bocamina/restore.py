@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bocamina.engine import Engine
 from gateway.domain.events import Delivery, Event, Pack
-from gateway.domain.moment import SECOND_US
 from gateway.domain.quality import Quality
 from gateway.stores.journal import Journal
 from gateway.stores.packing import unpack_outcomes
@@ -18,15 +17,12 @@ from gateway.stores.rows import Kind
 
 log = logging.getLogger(__name__)
 
-WINDOW_US: Final = 1200 * SECOND_US
-"""How far back the windows of exposure are fed again: the longest live one is 15 min, a sample holds for minutes at
-most; the sums of the shift reach further back and stand in the snapshot."""
-
 
 def restore(engine: Engine, journal: Journal) -> int:
     """Bring `engine` to the state of the journal's last step; returns how many steps were taken again.
 
-    Newest snapshot, the readings of the minutes before it for the windows, then every step after it through the engine
+    Newest snapshot, the readings before it that the windows reach back to (what the journal no longer has of them is a
+    gap; the sums of the shift reach further and stand in the snapshot), then every step after it through the engine
     itself. An edited site file keeps what its sensors, zones and people still share with the former one, by id.
     """
     sites = journal.sites()
@@ -56,18 +52,19 @@ def restore(engine: Engine, journal: Journal) -> int:
 
 
 def _refill(engine: Engine, journal: Journal, maps: dict[str, list[int]], until_n: int, until_us: int) -> None:
-    for row in journal.scan(journal.steps_before(until_us - WINDOW_US), [Kind.STEPS]):
+    since_us = until_us - engine.channels.reach_us()
+    for row in journal.scan(journal.steps_before(since_us), [Kind.STEPS]):
         if row.n >= until_n:
             return
         recorded = unpack_outcomes(row.body)
         if recorded.site_hash in maps and recorded.outcomes.size:
-            _feed(engine, recorded.outcomes, maps[recorded.site_hash], until_us)
+            _feed(engine, recorded.outcomes, maps[recorded.site_hash], since_us, until_us)
 
 
-def _feed(engine: Engine, outcomes: npt.NDArray[Any], places: Sequence[int], until_us: int) -> None:
+def _feed(engine: Engine, outcomes: npt.NDArray[Any], places: Sequence[int], since_us: int, until_us: int) -> None:
     where = np.asarray(places, np.int64)[outcomes["sensor"]]
     live = (outcomes["delivery"] == Delivery.LIVE) & (outcomes["quality"] != Quality.LATE) & (where >= 0)
-    live &= (outcomes["now_us"] > until_us - WINDOW_US) & (outcomes["now_us"] <= until_us)
+    live &= (outcomes["now_us"] > since_us) & (outcomes["now_us"] <= until_us)
     kept = outcomes[live]
     if kept.size:
         engine.exposure.feed_many(where[live], kept["now_us"], kept["value"], kept["quality"], kept["reason"])

@@ -18,16 +18,24 @@ import bocamina
 from alerts.commander import command_document
 from alerts.notify.dispatch import Dispatch
 from bocamina.aftermath import Aftermath, encode
-from bocamina.backpressure import HIGH_WATER, coalesce
+from bocamina.backpressure import HIGH_WATER, Backpressure
 from bocamina.clock import EngineClock
+from bocamina.corrections import Corrector
+from bocamina.disk_room import DiskRoom
 from bocamina.engine import Engine
+from bocamina.flow import FlowWatch, silence_s
 from bocamina.inbound import KEPT_PAYLOAD, MqttListener, SerialListener
+from bocamina.modbus_listener import BusAnswer, ModbusListener, open_buses
 from bocamina.publisher import Publisher
 from bocamina.restore import restore
+from bocamina.sealer import ArchiveState
 from bocamina.service_manager import ServiceManager
-from gateway.domain.errors import OperationFailed
-from gateway.domain.events import Counted, Delivered, Event, LinkState, Started, Tick
-from gateway.domain.moment import SECOND_US, Moment, rfc3339
+from bocamina.sms_modem import SOURCE as MODEM
+from bocamina.sms_modem import open_modem
+from bocamina.uplinks import Uplinks
+from gateway.domain.errors import OperationFailed, StoreFailed
+from gateway.domain.events import Corrected, Counted, Delivered, Event, LinkState, Pack, Started, Texted, Tick
+from gateway.domain.moment import NO_TIME, SECOND_US, Moment, rfc3339
 from gateway.domain.site import Site
 from gateway.domain.topics import Kind as TopicKind
 from gateway.domain.topics import Topics
@@ -39,8 +47,7 @@ from gateway.stores.writer import Group, JournalWriter, Record
 from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
 from gateway.transports.serial_port import Line, SerialSource
-from gateway.uplink.courier import Courier
-from gateway.uplink.influx import InfluxSink
+from gateway.transports.sparkplug_host import SparkplugHostState
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +62,8 @@ SWITCH_S: Final = 0.0005
 """How long a thread may keep the interpreter while another waits; Python's 5 ms would stand in every alarm's way."""
 STALLED_S: Final = 10.0
 ROOM_AGAIN: Final = 0.9
+MOST_SENDER, MOST_TEXT = 40, 480
+"""Letters of a text by SMS that go on record: three messages; a reading needs one."""
 
 
 class _Bytes(NamedTuple):
@@ -87,8 +96,13 @@ class GatewayService:
         self._stopping = threading.Event()
         self._listener = MqttListener(site)
         self._lines = {s.id: SerialListener(site, s) for s in site.sources if s.kind == "serial"}
+        self._modbus = {s.id: ModbusListener(site, s) for s in site.sources if s.kind == "modbus"}
+        self._ports: dict[str, SerialSource] = {}
+        self._flow = FlowWatch(site)
+        self._pressure = Backpressure([*self._lines, *self._modbus])
         self._publisher = Publisher(len(site.sensors))
-        self._diverged = False
+        self._room = DiskRoom(site, self._path)
+        self._diverged = self._waits_for_disk = self._disk_is_back = False
         self._down: dict[str, str] = {}
         self._remembered = self._journal_down = False
         self._steps = 0
@@ -97,6 +111,7 @@ class GatewayService:
         self._dispatch = Dispatch()
         self._manager = ServiceManager()
         self.ready = threading.Event()
+        self.archive: Callable[[], ArchiveState] = lambda: ArchiveState(False, "off")
 
     def stop(self) -> None:
         """Ask for an orderly end; `run` returns soon."""
@@ -120,16 +135,9 @@ class GatewayService:
     # --- Beginning and end -------------------------------------------------------------------------------------------
 
     def _open(self, stack: ExitStack) -> None:
-        self._engine = Engine(self.site, self.site_hash)
-        self._engine.warm_up()
-        with Journal.open(self._path) as journal:
-            last = journal.last()
-            self._clock = EngineClock(last.now_us if last else 0, last.utc_us if last else 0)
-            moment = self._clock.moment()
-            journal.register_site(self.site_hash, self.site, moment)
-            restore(self._engine, journal)
-            if journal.salvaged is not None:
-                log.warning("%s: %s", self._path, journal.salvaged)
+        self._uplinks = Uplinks(self.site, self._path, self._inbox.put)
+        self._begin()
+        moment = self._clock.moment()
         self._since = rfc3339(moment.utc_us)
         self._link = MqttLink(
             self.site.site.id, self.site.mqtt, self._listener.filters,
@@ -140,31 +148,92 @@ class GatewayService:
         )  # fmt: skip
         self._aftermath = Aftermath(self._link, self._topics, self._dispatch)
         self._writer = JournalWriter(
-            lambda: Journal.open(self._path), self._aftermath.durable, before_commit=self._before_commit
-        )
+            self._open_journal, self._aftermath.durable, before_commit=self._before_commit,
+            trimming=self._room.trimming,
+        )  # fmt: skip
+        if self._waits_for_disk:
+            self._aftermath.hold_acks()
+        self._corrector = Corrector(
+            self.site, self._path, lambda i: self._engine.exposure.lines[i], self._engine.results.limits_of,
+            self._inbox.put,
+        )  # fmt: skip
         self._writer.start()
         stack.callback(self._writer.close)
         self._step(moment, [Started(self.site_hash, bocamina.__version__)], [])
         self._link.start()
         stack.callback(self._link.stop)
-        if self.site.influx is not None:
-            courier = Courier("influx", self.site.site.id, self._path, InfluxSink(self.site.influx))
-            courier.start()
-            stack.callback(courier.stop, 5.0)
+        if any(source.format == "sparkplug-b" for source in self.site.sources):
+            host = SparkplugHostState(self.site.site.id, self.site.mqtt)
+            host.start()
+            stack.callback(host.stop)
+        self._uplinks.start(stack)
+        self._corrector.start()
+        stack.callback(self._corrector.stop, 5.0)
         for source in self.site.sources:
             if source.kind == "serial":
-                line = self._serial(source.id)
+                line = self._ports[source.id] = self._serial(source.id)
                 line.start()
                 stack.callback(line.stop)
+        for bus in open_buses(self._modbus, self._inbox.put):
+            bus.start()
+            stack.callback(bus.stop)
+        if self.site.sms is not None:
+            self._dispatch.sms, port = open_modem(
+                self.site.sms, self._path.parent, lambda up, detail: self._inbox.put(LinkState(MODEM, up, detail))
+            )
+            port.start()
+            stack.callback(port.stop)
         stack.callback(self._dispatch.close)
         stack.callback(self._manager.stopping)
+
+    def _begin(self) -> None:
+        """The engine as the journal has it; what a disk that takes nothing can still be read of, else a new one.
+
+        A card that has become read-only shows it at the next start: that must keep nobody in the dark either (0004).
+        """
+        self._engine = Engine(self.site, self.site_hash)
+        self._engine.warm_up()
+        try:
+            with Journal.open(self._path) as journal:
+                self._clock = EngineClock.of(journal)
+                journal.register_site(self.site_hash, self.site, self._clock.moment())
+                restore(self._engine, journal)
+                if journal.salvaged is not None:
+                    log.warning("%s: %s", self._path, journal.salvaged)
+        except StoreFailed as error:
+            if not self._path.exists():  # nothing was ever here: the folder is wrong, and a person must see it
+                raise
+            log.error("%s; watching without it until the disk takes rows again", error)  # noqa: TRY400  one sentence
+            self._waits_for_disk = self._diverged = True
+            self._read_only_start()
+
+    def _read_only_start(self) -> None:
+        self._engine = Engine(self.site, self.site_hash)
+        try:
+            with Journal.reader(self._path) as journal:
+                self._clock = EngineClock.of(journal)
+                restore(self._engine, journal)
+        except StoreFailed as error:
+            log.warning("%s; nothing is known of before", error)
+            self._engine, self._clock = Engine(self.site, self.site_hash), EngineClock()
+
+    def _open_journal(self) -> Journal:
+        """For the writer. After a start without it a journal that works again is no place for what we made up since."""
+        journal = Journal.open(self._path)
+        if not self._waits_for_disk:
+            return journal
+        journal.close()
+        self._disk_is_back = True
+        raise StoreFailed(f"{self._path}: can be written again")
 
     def _serial(self, ident: str) -> SerialSource:
         source = next(s for s in self.site.sources if s.id == ident)
         spec = self._lines[ident].spec
+        periods = [sensor.period_s for sensor in self.site.sensors if sensor.source == ident]
         return SerialSource(
             source.id, source.port or "", Line(source.baud or spec.baud, spec.parity, spec.stopbits),
-            start_commands=spec.start_command, silence_s=max(30.0, 3 * spec.period_s),
+            start_commands=spec.start_command, poll_command=spec.poll_command, poll_s=spec.poll_s,
+            silence_s=silence_s(max([spec.period_s, *periods])), by_readings=True,
             on_bytes=lambda source_id, data, _ns: self._inbox.put(_Bytes(source_id, data)),
             on_link=lambda source_id, up, detail: self._inbox.put(_SerialLink(source_id, up, detail)),
         )  # fmt: skip
@@ -176,7 +245,8 @@ class GatewayService:
         """
         if not self._writer.alive:
             raise OperationFailed(f"{self._path}: the journal's writer has ended; starting again")
-        if self._diverged and self._writer.failure is None and self._writer.room >= ROOM_AGAIN:
+        taken = self._writer.failure is None and self._writer.room >= ROOM_AGAIN
+        if self._disk_is_back or (self._diverged and taken and not self._waits_for_disk):
             raise OperationFailed(f"{self._path}: the disk takes rows again; starting again from the journal")
 
     # --- The engine thread -------------------------------------------------------------------------------------------
@@ -187,7 +257,7 @@ class GatewayService:
             self._turn()
             self._check_journal()
         moment = self._clock.moment()
-        self._step(moment, [], [], snapshot=True)
+        self._step(moment, self._pressure.rest(), [], snapshot=True)
         self._writer.flush(2.0)
 
     def _turn(self) -> None:
@@ -202,13 +272,18 @@ class GatewayService:
             if type(item) is Inbound:
                 inbounds.append(item)
             events += self._read(item, moment)
-        if behind:
-            events = coalesce(events, self._lines)
+        events = self._pressure.relieve(moment.now_us, events, behind=behind)
         ticks = moment.now_us >= self._next_tick_us
         if ticks:
             events += self._journal_news()
+            events += self._room.events(moment.now_us)
             events += [Delivered(result.delivery, result.ok, result.detail) for result in self._dispatch.poll()]
+            events += [
+                Texted(one.sender[:MOST_SENDER], one.text[:MOST_TEXT], NO_TIME if one.utc_us is None else one.utc_us)
+                for one in self._dispatch.received()
+            ]
             events.append(Tick())
+            self._mend_silent_sources(moment)
             self._next_tick_us = max(self._next_tick_us + TICK_US, moment.now_us + TICK_US // 2)
             self._manager.alive()
         if events:
@@ -219,12 +294,21 @@ class GatewayService:
         """The events of one item. What a fault of our own cannot read is kept and counted like any other nonsense."""
         try:
             if type(item) is Inbound:
-                return self._listener.events(item, moment.utc_us)
+                events = self._listener.events(item, moment.utc_us)
+                for wish in self._listener.publications():
+                    self._link.publish(wish.topic, wish.payload, qos=0)
+                return events
             return self._events(item, moment)
         except Exception as error:
             log.exception("fault while reading %r", type(item).__name__)
             payload = item.payload[:KEPT_PAYLOAD] if isinstance(item, Inbound) else b""
             return [Counted("", "software_fault", f"{type(error).__name__}: {error}"[:200], payload)]
+
+    def _mend_silent_sources(self, moment: Moment) -> None:
+        """A topic from which nothing comes is asked for again; a serial port mends itself (`SerialSource`)."""
+        due = self._flow.tick(moment.now_us, self._engine.heard_us)
+        if topics := [source.topic for source in self.site.sources if source.id in due and source.topic]:
+            self._link.ask_again(topics)
 
     def _journal_news(self) -> list[Event]:
         """The journal as a link that can be lost: an alarm says so, on a siren that needs no disk."""
@@ -246,15 +330,22 @@ class GatewayService:
 
     def _events(self, item: Any, moment: Moment) -> Sequence[Event]:
         if isinstance(item, _Bytes):
-            return self._lines[item.source].events(item.data, moment.utc_us)
+            events = self._lines[item.source].events(item.data, moment.utc_us)
+            if any(isinstance(event, Pack) for event in events):
+                self._ports[item.source].measured()
+            return events
+        if isinstance(item, BusAnswer):
+            return self._modbus[item.source].events(item.reply)
         if isinstance(item, _SerialLink):
             self._note_link(item.source, item.up, item.detail)
             rest = [] if item.up else self._lines[item.source].ended()
             return [*rest, LinkState(item.source, item.up, item.detail)]
         if isinstance(item, LinkState):
             self._note_link(item.source, item.up, item.detail)
-            if item.up and self._remembered:
+            if item.up and self._remembered and item.source == "mqtt":
                 self._republish()
+            return [item]
+        if isinstance(item, Corrected | Counted):
             return [item]
         if isinstance(item, _Remembered):
             self._remembered = True
@@ -278,8 +369,10 @@ class GatewayService:
         records += [Record(Kind.TRANSITION, moment, t.document | _record_of(t)) for t in decisions.transitions]
         records += [Record(Kind.VERDICT, moment, change._asdict()) for change in decisions.verdicts]
         records += [Record(Kind.PERSON, moment, figures) for figures in decisions.persons]
+        records += [Record(Kind.SHIFT, moment, result) for result in decisions.shifts]
         records += [Record(Kind.REQUEST, moment, request) for request in decisions.requests]
         records += [Record(Kind.NOTICE, moment, notice) for notice in decisions.notices]
+        records += [Record(Kind.CLOCK, moment, news) for news in self._clock.news()]
         if snapshot and not self._diverged:
             state = {"site_hash": self.site_hash, "now_us": moment.now_us, "engine": self._engine.dump()}
             records.append(Record(Kind.SNAPSHOT, moment, state))
@@ -293,6 +386,8 @@ class GatewayService:
             self._diverged = True
             self._aftermath.hold_acks()
             self._down["journal"] = "no room: readings are refused until the disk takes what waits"
+        for wanted in decisions.recompute:
+            self._corrector.ask(wanted)
         self._publisher.changed(decisions.dirty, decisions.urgent)
 
     def _snapshot_is_due(self, moment: Moment) -> bool:
@@ -303,7 +398,7 @@ class GatewayService:
         sensor = self._publisher.take(moment.now_us)
         if sensor is not None:
             ident = self.site.sensors[sensor].id
-            reading, exposure = self._engine.documents_of(sensor, moment)
+            reading, exposure = self._engine.channels.documents_of(sensor, moment)
             self._aftermath.publish(f"reading/{ident}", reading)
             self._aftermath.publish(f"exposure/{ident}", exposure)
         self._aftermath.turn()
@@ -335,15 +430,22 @@ class GatewayService:
 
     def _troubles(self) -> list[str]:
         found = [f"{source}: {detail}" for source, detail in self._down.items()]
+        found += [
+            f"{source}: no valid reading for {seconds} s"
+            for source, seconds in self._flow.silent_s.items() if source not in self._down
+        ]  # fmt: skip
         if self._writer.failure:
             found.append(f"journal: {self._writer.failure}")
         elif self._writer.stalled_s > STALLED_S:
             found.append(f"journal: a commit has been waiting for {self._writer.stalled_s:.0f} s")
         if not self._writer.alive:
             found.append("journal: its writer has ended")
+        if trouble := self.archive().trouble:
+            found.append(f"archive: {trouble}")
         return found
 
     def _status(self, state: str, moment: Moment) -> dict[str, Any]:
+        blind_s = self._flow.blind_s
         return {
             "state": state,
             "version": bocamina.__version__,
@@ -352,10 +454,14 @@ class GatewayService:
             "steps": self._steps,
             "clock_trusted": moment.trusted,
             "journal_backlog": 0 if state == "offline" else self._writer.backlog,
+            "journal_room": self._room.document(),
             "broker_durable": self.site.mqtt.durable,
             "time": rfc3339(moment.utc_us),
+            "archive": self.archive().detail,
             "troubles": [] if state == "offline" else self._troubles(),
-            "counts": dict(self._engine.counts) | dict(self._listener.counts),
+            "counts": dict(self._engine.counts) | dict(self._listener.counts) | {"blind_s": sum(blind_s.values())},
+            "blind_s": blind_s,
+            "uplinks": self._uplinks.status(),
         }
 
 

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from gateway.domain.moment import SECOND_US
 from gateway.domain.site import Site
 
+RESTING: Final = "/over"
+"""How the key of a stretch between two shifts ends."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -43,7 +45,7 @@ class ShiftCalendar:
                 for when, is_start in ((datetime.combine(day, start), True), (datetime.combine(last_day, end), False)):
                     at_us = int(when.replace(tzinfo=self._zone).timestamp()) * SECOND_US
                     if at_us <= utc_us:
-                        newest = max(newest, (at_us, is_start, f"{day}/{ident}" if is_start else f"{day}/{ident}/over"))
+                        newest = max(newest, (at_us, is_start, f"{day}/{ident}{'' if is_start else RESTING}"))
             if newest[1]:
                 break
         return Shift(newest[2], newest[0])

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ValidationError
 
 from alerts.ladder import setpoint_problems
+from bocamina.modbus_checks import modbus_problems
+from gateway.conditioning.calibration import is_future
 from gateway.domain.errors import ConfigError
 from gateway.domain.limits import regimes
 from gateway.domain.names import (
@@ -35,12 +37,14 @@ from gateway.domain.site import (
     Person,
     SensorConfig,
     Shift,
+    Site,
     SiteInfo,
     SiteLimit,
     Source,
     Zone,
 )
 from gateway.domain.site_limits import resolve
+from gateway.formats.units import CONVERSIONS
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -59,7 +63,7 @@ SUBJECTS: Final = ("zones", "sources", "sensors", "actuators")
 """Tables whose ids name alarms, `{subject}.{condition}`, and so may not meet; `gateway` is a subject of its own."""
 
 _KEYS_OF_SOURCE: Final = {"serial": ("port", "driver"), "modbus": ("port", "map"), "mqtt": ("topic", "format")}
-_OPTIONAL_OF_SOURCE: Final = {"serial": ("baud",), "modbus": ("baud", "address"), "mqtt": ()}
+_OPTIONAL_OF_SOURCE: Final = {"serial": ("baud",), "modbus": ("baud", "parity", "address", "offset"), "mqtt": ()}
 _FAN_KEYS: Final = ("mode", "fail_safe", "restart_within_min", "proof_s", "duct_length_m", "idle_percent")
 SIGNS_LIMITS: Final = "officer"
 """The role that may sign a limit: the site's safety officer (limits reference 9)."""
@@ -72,12 +76,13 @@ class Draft:
 
     items: by table, (index, item) of what is right in itself, its wrong keys left out where it can do without.
     ids: by table, (index, id) of everything; a table that is no list of tables is absent from both.
-    info: the right keys of `[site]`.
+    info: the right keys of `[site]`. modem: the port of `[sms]`, None without one.
     """
 
     info: Mapping[str, Any]
     items: Mapping[str, Sequence[tuple[int, Any]]]
     ids: Mapping[str, Sequence[tuple[int, str]]]
+    modem: str | None = None
 
     @classmethod
     def of(cls, raw: Mapping[str, Any], wrong: Iterable[tuple[int | str, ...]]) -> "Draft":
@@ -100,7 +105,8 @@ class Draft:
                 if isinstance(entry, dict) and isinstance(entry.get("id"), str)
             ]
         info = raw["site"] if isinstance(raw.get("site"), dict) else {}
-        return cls({key: info[key] for key in info.keys() - keys.get(("site",), set())}, items, ids)
+        modem = raw["sms"].get("port") if isinstance(raw.get("sms"), dict) else None
+        return cls({key: info[key] for key in info.keys() - keys.get(("site",), set())}, items, ids, modem)
 
     def table(self, name: str) -> Sequence[tuple[int, Any]]:
         """The right items of a table, with their index."""
@@ -124,8 +130,8 @@ def _right(model: type[_Model], entry: object, wrong_keys: set[int | str] | None
 
 def cross_problems(draft: Draft) -> list[str]:
     """Every problem that needs two keys to be seen, one sentence each."""
-    checks = (_site, _ids, _connections, _sources, _sensors, _protection, _actuators, _shifts, _blasts, _people,
-              _limits)  # fmt: skip
+    checks = (_site, _ids, _connections, _sources, _modbus, _sensors, _protection, _actuators, _shifts, _blasts,
+              _people, _limits)  # fmt: skip
     return [problem for check in checks for problem in check(draft)]
 
 
@@ -194,14 +200,22 @@ def _sources(draft: Draft) -> Iterator[str]:
             yield f"{path}.{key}: not for a {source.kind} source; expected {', '.join((*needed, *optional))}"
         if source.kind == "serial" and source.driver and source.driver not in DRIVER_NAMES:
             yield f"{path}.driver: {source.driver!r} is no driver; {expected_one_of(source.driver, DRIVER_NAMES)}"
+        if source.kind == "serial" and source.driver == "modbus":
+            yield f'{path}.driver: \'modbus\' is a kind of source; expected kind = "modbus" with port, map and address'
         if source.kind == "mqtt":
             yield from _mqtt_source(draft, path, source)
         # several Modbus devices share one bus; a serial port or an MQTT topic has one reader
         wire = {"serial": source.port, "mqtt": source.topic}.get(source.kind)
+        if wire is not None and source.kind == "serial" and wire == draft.modem:
+            yield f"sms.port: {wire!r} is already read by {path}; expected a port of the modem's own"
         if wire in wires:
             yield f"{path}: reads {wire!r} like sources[{wires[wire]}]; expected one source for each port or topic"
         elif wire:
             wires[wire] = index
+
+
+def _modbus(draft: Draft) -> Iterator[str]:
+    return modbus_problems(draft.table("sources"), draft.table("sensors"))
 
 
 def _mqtt_source(draft: Draft, path: str, source: Source) -> Iterator[str]:
@@ -234,12 +248,27 @@ def _sensors(draft: Draft) -> Iterator[str]:
         if source is not None and not _channel_fits(source, sensor.channel):
             form = "node/name, as in 'node7/co'" if _names_nodes(source) else "the name of a value, as in 'pm2_5'"
             yield f"{path}.channel: {sensor.channel!r} does not fit source {source.id!r}; expected {form}"
+        if source is not None and source.kind == "serial" and sensor.quantity in QUANTITIES:
+            yield from _unit_converts(path, sensor, source)
         wire = (sensor.source, sensor.channel)
         if wire in channels:
             yield f"{path}.channel: {sensor.channel!r} is already read by sensors[{channels[wire]}]; expected another"
         channels.setdefault(wire, index)
         yield from _sensor_values(path, sensor)
         yield from _stricter_only(path, sensor, draft)
+
+
+def _unit_converts(path: str, sensor: SensorConfig, source: Source) -> Iterator[str]:
+    """A device's channel comes in the unit of its maker; what cannot be converted would be a fault for ever."""
+    from gateway.drivers.table import DRIVERS
+
+    spec = DRIVERS.get(source.driver or "")
+    unit = spec.unit_of(sensor.channel) if spec is not None else None
+    if unit is not None and (sensor.quantity, unit) not in CONVERSIONS:
+        yield (
+            f"{path}.channel: {sensor.channel!r} comes in {unit}, which does not make "
+            f"{sensor.quantity!r} in {QUANTITIES[sensor.quantity].unit}; expected a channel that measures it"
+        )
 
 
 def _names_nodes(source: Source) -> bool:
@@ -285,6 +314,23 @@ def _sensor_values(path: str, sensor: SensorConfig) -> Iterator[str]:
             date.fromisoformat(sensor.calibration.date)
         except ValueError:
             yield f"{path}.calibration.date: {sensor.calibration.date!r} is no date; expected YYYY-MM-DD"
+
+
+def refuse_the_future(site: Site, on: date) -> None:
+    """Raise ConfigError for every calibration that is dated after `on` [UTC], one sentence each.
+
+    For a person who checks a file, never for `run`: a gateway whose clock woke in the past must watch all the same.
+    """
+    problems = [
+        f"sensors[{index}].calibration.date: {sensor.calibration.date!r} lies in the future; expected the day of the "
+        f"last calibration, {on} or before"
+        for index, sensor in enumerate(site.sensors)
+        if sensor.calibration is not None
+        and sensor.calibration.date is not None
+        and is_future(date.fromisoformat(sensor.calibration.date), on)
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _protection(draft: Draft) -> Iterator[str]:

@@ -1,18 +1,23 @@
 """What a right site file leaves open: remarks that stop nothing and that a safety officer should read once."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 from typing import Final
 
 from alerts.ladder import is_dead_end, neighbours, rungs_for, unreachable_rungs
-from gateway.conditioning.ranges import resolve_full_scale, resolve_noise, resolve_resolution
+from alerts.notify.telephones import Telephones
+from bocamina.device_ranges import full_scales
+from gateway.conditioning.calibration import interval_days
+from gateway.conditioning.ranges import resolve_noise, resolve_resolution
 from gateway.domain.limit import Limit
 from gateway.domain.limits import idlh
 from gateway.domain.names import did_you_mean
 from gateway.domain.quantities import COMBUSTIBLE, DUST, QUANTITIES, TOXIC
 from gateway.domain.site import SensorConfig, Site
 from gateway.domain.site_limits import limits_for_site
+from gateway.drivers.modbus_catalogue import register_maps
 from gateway.drivers.table import DRIVERS
 from gateway.exposure.verdicts import is_resolved
 from gateway.formats.table import FORMATS
@@ -25,6 +30,7 @@ WORKED: Final = frozenset(["gallery", "crosscut", "face", "stope", "raise", "sha
 
 REQUIRED: Final = ("co", "no2", "o2")
 """What must be watched for a zone to count as protected (work practice 1)."""
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 LONGEST_PROOF_S: Final = 120.0
 """A fan proof that takes longer is remarked (limits reference 7.1)."""
 
@@ -32,8 +38,8 @@ LONGEST_PROOF_S: Final = 120.0
 def remarks(site: Site, on: date | None = None) -> list[str]:
     """Every remark, one sentence each, in the order of the file. on: the day, for drift since calibrations."""
     resolution = partial(_resolution, on=on)
-    parts = (_ways_out, _watched, _limits, _full_scales, resolution, _rungs, _channels, _fans, _warned, _people,
-             _signed)  # fmt: skip
+    parts = (_ways_out, _watched, _limits, _full_scales, resolution, _calibrations, _rungs, _channels, _fans,
+             _warned, _people, _signed, _central)  # fmt: skip
     return [remark for part in parts for remark in part(site)]
 
 
@@ -98,7 +104,9 @@ def _listed(ids: Iterable[str], most: int = 6) -> str:
 
 
 def _full_scales(site: Site) -> Iterator[str]:
-    drivers = {source.id: DRIVERS.get(source.driver or "") for source in site.sources}
+    drivers = {
+        source.id: DRIVERS.get(source.driver or "") or register_maps().get(source.map or "") for source in site.sources
+    }
     for index, sensor in enumerate(site.sensors):
         if sensor.full_scale is not None or sensor.quantity not in TOXIC | COMBUSTIBLE | DUST | {"o2"}:
             continue
@@ -108,11 +116,6 @@ def _full_scales(site: Site) -> Iterator[str]:
         usual, unit = QUANTITIES[sensor.quantity].full_scale, QUANTITIES[sensor.quantity].unit
         then = "gaps leave its exposure open" if usual is None else f"{usual:g} {unit}, usual for it, is assumed"
         yield f"sensors[{index}].full_scale: {sensor.id!r} does not state its full scale; {then}"
-
-
-def _known_full_scales(site: Site) -> list[float | None]:
-    """Full scale of each sensor as the gateway will take it [canonical unit]."""
-    return resolve_full_scale(site, {name: driver.full_scale for name, driver in DRIVERS.items()})
 
 
 def _resolution(site: Site, on: date | None) -> Iterator[str]:
@@ -130,6 +133,14 @@ def _resolution(site: Site, on: date | None) -> Iterator[str]:
             yield f"sensors[{index}].drift_per_year: {sensor.id!r} has no calibration.date, so no drift is counted"
 
 
+def _calibrations(site: Site) -> Iterator[str]:
+    """Without a date nothing says that a calibration is overdue, and nobody is told (limits reference 6.5)."""
+    due = [sensor for sensor in site.sensors if interval_days(sensor) is not None]
+    undated = [sensor.id for sensor in due if sensor.calibration is None or sensor.calibration.date is None]
+    if undated:
+        yield f"sensors: no calibration.date of {_listed(undated)}: nobody is told when it is overdue"
+
+
 def _idlh(quantity: str) -> tuple[Limit, ...]:
     """IDLH is loaded whatever the regimes are (limits reference 6.7)."""
     level = idlh(quantity)
@@ -139,7 +150,7 @@ def _idlh(quantity: str) -> tuple[Limit, ...]:
 def _rungs(site: Site) -> Iterator[str]:
     zones = {zone.id: zone for zone in site.zones}
     near = neighbours(site)
-    for index, (sensor, full_scale) in enumerate(zip(site.sensors, _known_full_scales(site), strict=True)):
+    for index, (sensor, full_scale) in enumerate(zip(site.sensors, full_scales(site), strict=True)):
         if sensor.quantity in DUST:
             continue  # their rung is saturation itself
         zone = zones[sensor.zone]
@@ -153,7 +164,7 @@ def _channels(site: Site) -> Iterator[str]:
     used = {sensor.source for sensor in site.sensors}
     for index, source in enumerate(site.sources):
         reader = {"serial": source.driver, "mqtt": source.format}.get(source.kind, source.kind)
-        if reader not in DRIVERS and reader not in FORMATS:
+        if source.kind != "modbus" and reader not in DRIVERS and reader not in FORMATS:
             yield f"sources[{index}]: {reader!r} is not in this version yet: `run` cannot read {source.id!r}"
         if source.id not in used:
             yield f"sources[{index}]: no sensor reads {source.id!r}"
@@ -203,6 +214,18 @@ def _people(site: Site) -> Iterator[str]:
         yield "people: fewer than two may sign (officer, supervisor, admin); an all clear needs two"
     if not any(person.notify for person in site.people):
         yield "people: nobody has a notify address; alarms reach only the siren and the screen"
+    by_sms = [
+        (f"people[{index}].notify[{place}]", address)
+        for index, person in enumerate(site.people)
+        for place, address in enumerate(person.notify) if address.lower().startswith("sms:")
+    ]  # fmt: skip
+    if by_sms and site.sms is None:
+        yield f"sms: there is no [sms] with a modem's port: {by_sms[0][1]!r} and its like reach nobody"
+    for path, address in by_sms:
+        if not re.fullmatch(r"sms:(//)?\+?[0-9]{3,15}/?", address, re.IGNORECASE):
+            yield f"{path}: {address!r} has no telephone number; a form like 'sms:+51987654321' has one"
+    for one, other in Telephones(site).shared():
+        yield f"people: {one!r} and {other!r} share a telephone; what it answers by SMS counts for nobody"
 
 
 def _signed(site: Site) -> Iterator[str]:
@@ -211,3 +234,13 @@ def _signed(site: Site) -> Iterator[str]:
         if entry.confirmed_by not in known:
             near = did_you_mean(entry.confirmed_by, known)
             yield f"limits[{index}].confirmed_by: {entry.confirmed_by!r} is nobody of [[people]]{near}"
+
+
+def _central(site: Site) -> Iterator[str]:
+    central = site.central
+    if central is None:
+        return
+    if (central.host, central.port) == (site.mqtt.host, site.mqtt.port):
+        yield "central: the same broker as in [mqtt]; a copy that lies beside the original is lost with it"
+    elif central.ca_file is None and central.host not in LOOPBACK:
+        yield "central.ca_file: without it everything goes over the network unencrypted, the password too"

@@ -22,6 +22,8 @@ _DONE: Final[Mapping[str, Callable[[str], bool]]] = {
     "shelve": lambda state: state == "shelved",
     "unshelve": lambda state: state != "shelved",
     "reset": lambda state: state == "normal",
+    "out_of_service": lambda state: state == "out_of_service",
+    "in_service": lambda state: state != "out_of_service",
 }
 
 
@@ -53,6 +55,18 @@ def unshelve(alarm: Alarm, services: Svc, session: Commander, body: Comment | No
 def reset(alarm: Alarm, services: Svc, session: Commander, body: Comment | None = None) -> Answer:
     """End a latched alarm whose condition is gone."""
     return _do("reset", alarm, services, session, _said(body))
+
+
+@router.post("/{alarm}/out_of_service")
+def take_out(alarm: Alarm, services: Svc, session: Commander, body: Shelving) -> Answer:
+    """Take one alarm of a sensor's own health out of service for some minutes."""
+    return _do("out_of_service", alarm, services, session, {**_said(body), "minutes": body.minutes})
+
+
+@router.post("/{alarm}/in_service")
+def put_back(alarm: Alarm, services: Svc, session: Commander, body: Comment | None = None) -> Answer:
+    """It is back before its time."""
+    return _do("in_service", alarm, services, session, _said(body))
 
 
 def _said(body: Comment | None) -> dict[str, Any]:

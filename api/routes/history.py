@@ -10,12 +10,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from api.auth import reader
-from api.columns import MEDIA_TYPES, column_file
+from api.columns import MEDIA_TYPES, column_file, step_file
 from api.problems import Problem
 from api.routes.alarms import active
 from api.schemas import Page
 from api.services import Services, Svc
-from gateway.domain.history import AlarmChange, History, Reading, every
+from api.steps import step_lines, step_row, step_us
+from gateway.domain.history import AlarmChange, History, Reading, ShiftResult, every
 from gateway.domain.moment import rfc3339
 
 router = APIRouter(tags=["history"], dependencies=[Depends(reader)])
@@ -38,14 +39,18 @@ def read_readings(
     end: End = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
-    step: Annotated[str | None, Query(description="not built yet")] = None,
+    step: Annotated[str | None, Query(max_length=12, description="60, 15min, 1h, 1d: means over steps instead")] = None,
     format: Annotated[Literal["json", "csv", "parquet", "arrow"], Query()] = "json",  # noqa: A002 - the interface's name
 ) -> Any:
-    """Readings by time. JSON in pages; CSV, Parquet and the Arrow stream bring them all."""
+    """Readings by time. JSON in pages; CSV, Parquet and the Arrow stream bring them all.
+
+    With `step`, of each step that begins in the interval: time-weighted mean, lowest and highest value, coverage, and
+    how many readings of each quality; a step without a reading is not listed.
+    """
     history, between = _history(services), _interval(start, end)
     wanted = _known_sensors(services, sensor)
     if step is not None:
-        raise Problem(501, "step: means over steps are not built yet; ask without it", kind="not-built")
+        return _steps(history, step_us(step), wanted, between, limit, cursor, format)
     if format != "json":
         first = history.readings(wanted, *between, _ROWS_AT_ONCE, cursor)  # what is wrong is said before the first byte
 
@@ -57,6 +62,23 @@ def read_readings(
         return StreamingResponse(column_file(every(more), format), media_type=MEDIA_TYPES[format])
     items, following = history.readings(wanted, *between, limit, cursor)
     return Page(items=[_reading(item) for item in items], next=following)
+
+
+def _steps(
+    history: History, step: int, wanted: list[str] | None, between: tuple[int | None, int | None], limit: int,
+    cursor: str | None, form: Literal["json", "csv", "parquet", "arrow"],
+) -> Any:  # fmt: skip
+    if form == "json":
+        items, following = history.rollups(step, wanted, *between, limit, cursor)
+        return Page(items=[step_row(item) for item in items], next=following)
+    first = history.rollups(step, wanted, *between, _ROWS_AT_ONCE, cursor)
+
+    def more(at: str | None) -> Any:
+        return first if at is None else history.rollups(step, wanted, *between, _ROWS_AT_ONCE, at)
+
+    if form == "csv":
+        return StreamingResponse(step_lines(every(more)), media_type="text/csv; charset=utf-8")
+    return StreamingResponse(step_file(every(more), form), media_type=MEDIA_TYPES[form])
 
 
 @router.get("/exposures")
@@ -71,16 +93,25 @@ def read_exposures(
     limit: Limit = 1000,
     cursor: Cursor = None,
     person: Annotated[str | None, Query(max_length=120, description="a tag: of this person, not of places")] = None,
+    shifts: Annotated[bool, Query(description="results of whole shifts instead, corrected by late samples")] = False,
 ) -> Page:
     """Without times: every limit's figure as it stands now. With times: the changes of verdict in that interval.
 
+    With `shifts`: the newest result of each sensor's shift that touches the interval, one item a limit; `corrected`
+    says that late samples changed it, `supersedes` when the former one was recorded.
     Of places, or of one person: figures of the last whole minute on record, never where they were. A filtered page may
     hold fewer items than `limit`; it ends with `next` = null.
     """
     between = _interval(start, end)
     if person is not None and sensor is not None:
         raise Problem(422, "sensor: a person carries none; ask for the person alone", kind="invalid")
-    if start is None and end is None and cursor is None:
+    if shifts:
+        if person is not None:
+            raise Problem(422, "shifts: results of whole shifts are of sensors; ask without a person", kind="invalid")
+        results = _history(services).shift_results(_known_sensors(services, sensor), *between, limit, cursor)
+        following = results.next
+        items = [row for result in results.items for row in _limits_of(result)]
+    elif start is None and end is None and cursor is None:
         items, following = _standing(services) if person is None else _standing_of(services, person), None
     else:
         history = _history(services)
@@ -134,6 +165,12 @@ def _standing_of(services: Services, person: str) -> list[dict[str, Any]]:
     row = found.document
     shared = {"time": rfc3339(found.time_us)} | {key: row.get(key) for key in ("inside", "shift", "shift_over", "late")}
     return [{"sensor": None, "zone": None, "person": person, **shared, **limit} for limit in row.get("limits", [])]
+
+
+def _limits_of(result: ShiftResult) -> list[dict[str, Any]]:
+    shared = {key: value for key, value in result.document.items() if key != "limits"}
+    shared |= {"time": rfc3339(result.time_us), "person": None}
+    return [shared | limit for limit in result.document["limits"]]
 
 
 def _transition(item: AlarmChange) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def sensor_now(live: LiveState, sensor: SensorConfig) -> dict[str, Any]:
     document = {
         **sensor.model_dump(mode="json"), "value": None, "unit": unit_of(sensor.quantity), "quality": None,
         "reason": None, "time": None, **{key: told.get(key) for key in ("value", "quality", "reason", "time") if told},
+        "over_range_min": told.get("over_range_min"),
         "limits": exposure.document.get("limits", []) if exposure else [], "age_s": told.get("age_s"),
     }  # fmt: skip
     document["stale"] = document["age_s"] is None or document["age_s"] > max_age_s(sensor)

@@ -58,7 +58,7 @@ const es = {
     stale: "sin datos recientes", stuck: "no varía", over_range: "sobre el rango", under_range: "bajo el rango",
     checksum: "trama errada", uncalibrated: "sin calibrar", warming_up: "calentando", fault: "falla",
     clock: "hora no confiable", late: "llegó tarde", absurd: "valor imposible", cross_gas: "interferencia de otro gas",
-    backlog: "dato atrasado", bump_suspect: "no respondió al gas", recovered: "recuperada al reiniciar",
+    backlog: "dato atrasado", bump_suspect: "falta prueba de respuesta", recovered: "recuperada al reiniciar",
   },
   occupancy: { occupied: "con personal", empty: "vacía, confirmada", unknown: "no se sabe quién está" },
   verdict: { exceeded: "excedido", compliant: "dentro del límite", indeterminate: "datos insuficientes" },
@@ -139,7 +139,7 @@ const en = {
   reason: {
     stale: "stale", stuck: "stuck", over_range: "over range", under_range: "under range", checksum: "bad frame",
     uncalibrated: "uncalibrated", warming_up: "warming up", fault: "fault", clock: "clock not trusted", late: "late",
-    absurd: "impossible value", cross_gas: "interference of another gas", backlog: "late data", bump_suspect: "did not answer to gas", recovered: "recovered at restart",
+    absurd: "impossible value", cross_gas: "interference of another gas", backlog: "late data", bump_suspect: "bump test needed", recovered: "recovered at restart",
   },
   occupancy: { occupied: "occupied", empty: "empty, confirmed", unknown: "unknown who is there" },
   verdict: { exceeded: "exceeded", compliant: "below the limit", indeterminate: "indeterminate" },

@@ -1,7 +1,9 @@
 """`bocamina decode` turns a serial device's bytes into measurements."""
 
+import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
@@ -15,6 +17,7 @@ from gateway.drivers.items import Frame, Item
 from gateway.drivers.table import DRIVERS, DriverSpec
 
 CHUNK: Final = 65536
+MODBUS: Final = "modbus"
 _SPACE: Final = b" \t\r\n\v\f"
 _NOT_HEX: Final = re.compile(rb"[^0-9A-Fa-f]")
 
@@ -23,14 +26,19 @@ def decode(
     driver: Annotated[str, typer.Argument(help="Name of the driver.", show_default=False)],
     file: Annotated[str, typer.Argument(help="File to read; '-' is standard input.", metavar="[FILE]")] = "-",
     as_hex: Annotated[bool, typer.Option("--hex", help="The input is hexadecimal; white space is ignored.")] = False,
-    lines: Annotated[bool, typer.Option("--lines", help="Every line (hexadecimal) is a stream of its own.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Every line (hexadecimal, or a JSON string of text) is a stream of its own.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object an item.")] = False,
+    register_map: Annotated[
+        str, typer.Option("--map", metavar="NAME", help="The device's register map, for the driver 'modbus'.")
+    ] = "",
     request: Annotated[
         str, typer.Option(metavar="HEX", help="The host's request, where a reply cannot be judged alone.")
     ] = "",
 ) -> int:
     """Bytes to measurements. Status 0 if at least one frame was valid, else 1."""
-    spec = _driver(driver)
+    spec = _driver(driver, register_map)
     asked = bytes.fromhex(_digits(request.encode(), "--request", even=True).decode())
     valid = False
     with opened(file) as stream:
@@ -92,12 +100,26 @@ def _print_rows(item: Item, line: int | None) -> None:
         print(f"{place} {name:<14} {value:>10} {reading.unit or '':<6} {reading.quality.word}{reason}")
 
 
-def _driver(name: str) -> DriverSpec:
+def _driver(name: str, register_map: str) -> DriverSpec:
+    if name == MODBUS:
+        return _modbus(register_map)
+    if register_map:
+        raise ConfigError(f"--map {register_map}: not for driver {name!r}; expected only with {MODBUS!r}")
     if name in DRIVERS:
         return DRIVERS[name]
     if name in DRIVER_NAMES:
         raise ConfigError(f"driver {name!r} is not in this version yet; it has {', '.join(DRIVERS)}")
     raise ConfigError(f"{name!r} is no driver; {expected_one_of(name, DRIVER_NAMES, most=len(DRIVER_NAMES))}")
+
+
+def _modbus(name: str) -> DriverSpec:
+    from gateway.drivers.modbus import ModbusDecoder
+    from gateway.drivers.modbus_catalogue import register_map, register_maps
+
+    if not name:
+        raise ConfigError(f"driver {MODBUS!r} needs --map NAME; expected one of {', '.join(register_maps())}")
+    device = register_map(name)
+    return DriverSpec(MODBUS, partial(ModbusDecoder, device), device.baud, device.period_s)
 
 
 def _whole(
@@ -113,10 +135,24 @@ def _whole(
 
 def _each_line(spec: DriverSpec, request: bytes, stream: BinaryIO, where: str) -> Iterator[tuple[int, Item]]:
     for number, text in enumerate(stream):
-        digits = _digits(text, f"{where}: line {number + 1}", even=True)
+        data = _line(text, f"{where}: line {number + 1}", spoken=spec.text)
         decoder = spec.decoder(request)
-        for item in (*decoder.feed(bytes.fromhex(digits.decode())), *decoder.finish()):
+        for item in (*decoder.feed(data), *decoder.finish()):
             yield number, item
+
+
+def _line(text: bytes, where: str, *, spoken: bool) -> bytes:
+    """The bytes of one line: hexadecimal, or a JSON string where the device speaks text, a byte a character."""
+    if not (spoken and text.lstrip().startswith(b'"')):
+        return bytes.fromhex(_digits(text, where, even=True).decode())
+    try:
+        said: str = json.loads(text, strict=False)
+    except ValueError as error:
+        raise ConfigError(f"{where}: no JSON string ({error}), expected one line in quotation marks") from None
+    try:
+        return said.encode("latin-1")
+    except UnicodeEncodeError:  # characters that no single byte has
+        return said.encode("utf-8", "surrogatepass")
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

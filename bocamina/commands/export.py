@@ -48,6 +48,15 @@ def export(
         )
     history = EmbeddedHistory(journal)
     _check_sensors(sensor or (), {*history.sensors(), *(one.id for one in known.sensors)})
+    if format_ == "expostats":
+        from bocamina.expostats import shift_lines
+
+        lines, left_out = shift_lines(history, sensor or (), start_us, end_us)
+        with _target(out) as target:
+            target.write("".join(f"{line}\n" for line in lines).encode())
+        for why in left_out:
+            sys.stderr.write(f"{why}\n")
+        return
 
     def batches(shown: Callable[[int], None]) -> Batches:
         cursor: str | None = None
@@ -73,11 +82,13 @@ def _extract(what: str, sensors: Sequence[str] | None, format_: str, out: Path |
         problems.append(f"--sensor does not apply to {what}; expected with readings, exposures or alarms")
     if format_ not in FORMATS:
         problems.append(f"--format {format_!r} is no format; {expected_one_of(format_, FORMATS)}")
-    if format_ == "expostats":
+    if format_ == "expostats" and what != "exposures":
         problems.append(
             f"--format expostats holds one result a person and shift, which {what} are not; "
-            "expected csv, parquet or arrow"
+            "expected csv, parquet or arrow, or --what exposures with one --sensor"
         )
+    elif format_ == "expostats" and len(sensors or ()) != 1:
+        problems.append("--format expostats holds results of one place and substance; expected one --sensor")
     if format_ in ("parquet", "arrow") and out is None and sys.stdout.isatty():
         problems.append(f"--format {format_} is not for a terminal; expected --out FILE or a pipe")
     if problems:

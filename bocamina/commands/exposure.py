@@ -25,6 +25,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "frequency": "por encima de {above} {unit} (media de 1 min): {episodes} veces, la más larga {longest} min, la "
         "pausa más corta {closest} min", "too_long": "DEMASIADO LARGA", "too_often": "DEMASIADAS VECES",
         "too_close": "DEMASIADO SEGUIDAS",
+        "acceptable_peak": "por encima del techo de {above} {unit}: {peaks} veces, {over} min en total", "too_high":
+        "DEMASIADO ALTA", "other_exposure": "CON OTRA EXPOSICIÓN EN EL TURNO",
         "dose": "dosis {dose} % del límite; nivel de acción {action} {unit}: {verdict}",
         "stop_work": "PARALIZAR EL TRABAJO: polvo respirable por encima del límite (DS 024-2016-EM Art. 111)",
         "note": "Un resultado sin «EXCEDIDO» no autoriza el ingreso a ninguna labor.",
@@ -40,11 +42,16 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "mixture": "Mixtures (Em = Σ C/L; exceeded above 1)", "none": "no limits",
         "frequency": "above {above} {unit} (1-min mean): {episodes} times, the longest {longest} min, the shortest "
         "pause {closest} min", "too_long": "TOO LONG", "too_often": "TOO OFTEN", "too_close": "TOO CLOSE TOGETHER",
+        "acceptable_peak": "above the ceiling of {above} {unit}: {peaks} times, {over} min together", "too_high":
+        "TOO HIGH", "other_exposure": "WITH OTHER EXPOSURE IN THE SHIFT",
         "dose": "dose {dose} % of the limit; action level {action} {unit}: {verdict}",
         "stop_work": "STOP WORK: respirable dust above the limit (DS 024-2016-EM Art. 111)",
         "note": "A result that is not EXCEEDED is no permission to enter any working.",
     },
 }  # fmt: skip
+
+_LARGE: Final = 256_000_000
+"""[bytes] Files above keep their numbers on disk while they are judged: half of the memory of the smallest gateway."""
 
 
 def exposure(
@@ -55,6 +62,9 @@ def exposure(
     week_hours: Annotated[float | None, typer.Option(help="Hours a week, for Brief & Scala's weekly factor.")] = None,
     max_hold: Annotated[float, typer.Option(help="Longest time [s] that one row stands for.")] = 60.0,
     full_scale: Annotated[list[str] | None, typer.Option(help="S=V: full scale in the canonical unit.")] = None,
+    gap_level: Annotated[
+        list[str] | None, typer.Option(help="S=V: 95th percentile of the last 7 shifts there, in the canonical unit.")
+    ] = None,
     group: Annotated[list[str] | None, typer.Option(help="S1,S2,…: a mixture to judge together.")] = None,
     quartz: Annotated[float | None, typer.Option(help="Laboratory: quartz in the respirable dust [%].")] = None,
     cristobalite: Annotated[float | None, typer.Option(help="Laboratory: cristobalite in that dust [%].")] = None,
@@ -74,11 +84,12 @@ def exposure(
     if not 0.0 < max_hold <= 86_400.0:
         raise ConfigError(f"--max-hold {max_hold:g}: expected more than 0 and at most 86400 s")
     air = molar_volume_l(temperature, standard_or_given_pressure_hpa(pressure, altitude))
-    scales = dict(_full_scale(text) for text in full_scale or ())
+    scales = dict(_of_substance(text, "--full-scale", "co=1000") for text in full_scale or ())
+    gaps = dict(_of_substance(text, "--gap-level", "co=12") for text in gap_level or ())
     shares = {"quartz": quartz, "cristobalite": cristobalite}
     question = Question(
         regimes=_regimes([*(regime or ()), *(more or ())]), shift_hours=shift_hours, week_hours=week_hours,
-        full_scales=scales, groups=tuple(_group(text) for text in group or ()),
+        full_scales=scales, gap_levels=gaps, groups=tuple(_group(text) for text in group or ()),
         phases={phase: share for phase, share in shares.items() if share is not None},
     )  # fmt: skip
     warm_up()  # a record that may be shown to an inspector is not judged by kernels that were not checked
@@ -90,18 +101,27 @@ def exposure(
 
 
 def _read(file: str, max_hold: float, air: float, scales: Mapping[str, float]) -> Any:
+    from rich.console import Console
     from rich.progress import open as open_with_progress
 
-    from gateway.exposure.record import read_record
+    from bocamina.spill import FileColumn
+    from gateway.exposure.record import Reading
+    from gateway.exposure.record_blocks import read_stream
+    from gateway.exposure.series import MemoryColumn
 
     path = Path(file)
     if not path.is_file():
         raise ConfigError(f"{file}: {'not a file' if path.exists() else 'no such file'}")
-    quiet = not sys.stderr.isatty()
-    with open_with_progress(
-        path, "r", encoding="utf-8", newline="", description=path.name, disable=quiet, transient=True
-    ) as lines:
-        return read_record(lines, path.name, max_hold_s=max_hold, molar_volume=air, full_scales=scales)
+    new_column = FileColumn if path.stat().st_size > _LARGE else MemoryColumn
+    reading = Reading(path.name, max_hold, air, scales, new_column)
+    screen, quiet = Console(stderr=True), not sys.stderr.isatty()
+    try:
+        with open_with_progress(
+            path, "rb", description=path.name, console=screen, disable=quiet, transient=True
+        ) as stream:
+            return read_stream(stream, reading)
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}, expected a readable file") from error
 
 
 def _regimes(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -112,14 +132,14 @@ def _regimes(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or regimes()
 
 
-def _full_scale(text: str) -> tuple[str, float]:
+def _of_substance(text: str, option: str, example: str) -> tuple[str, float]:
     name, _, number = text.partition("=")
     try:
         value = float(number)
     except ValueError:
         value = 0.0
     if not (name and 0.0 < value < 1e9):
-        raise ConfigError(f"--full-scale {text!r}: expected SUBSTANCE=NUMBER, for example co=1000")
+        raise ConfigError(f"{option} {text!r}: expected SUBSTANCE=NUMBER, for example {example}")
     return name.lower(), value
 
 
@@ -182,6 +202,11 @@ def _remarks(row: Mapping[str, Any], unit: str, words: Mapping[str, str]) -> Ite
         )  # fmt: skip
         broken = "".join(f"; {words[violation]}" for violation in found["violations"])
         yield f"{text}{broken} ({found['source']})"
+    if (peak := row.get("acceptable_peak")) and peak["peaks"] and row["kind"] == "MAX":
+        text = words["acceptable_peak"].format(
+            above=_number(peak["above"], words), unit=unit, peaks=peak["peaks"], over=_number(peak["over_min"], words)
+        )
+        yield text + "".join(f"; {words[violation]}" for violation in peak["violations"]) + f" ({peak['source']})"
     if "dose_percent" in row and row["method"] == "e8":
         yield words["dose"].format(
             dose=_number(row["dose_percent"], words), action=_number(row["action_level"], words), unit=unit,

@@ -9,8 +9,9 @@ import typer
 from bocamina.input_stream import opened
 from gateway.domain.errors import ConfigError, FormatError
 from gateway.domain.measurement import NamedValue
-from gateway.domain.names import FORMAT_NAMES, expected_one_of
+from gateway.domain.names import expected_one_of
 from gateway.formats.naming import node_level
+from gateway.formats.session import Aside, Session
 from gateway.formats.table import FORMATS, Decode, FormatSpec
 
 NODE_TOPIC = "bocamina/v1/{site}/node/+/senml"
@@ -66,20 +67,20 @@ def formats(
             except (FormatError, msgspec.MsgspecError, RecursionError) as error:
                 kind, detail = (error.kind, error.detail) if isinstance(error, FormatError) else ("line", str(error))
                 print(_json({"error": kind, "detail": detail}) if as_json else f"{kind}: {detail}")
-                continue
-            if as_json:
-                print(_json({"readings": [value._asdict() for value in values]}))
             else:
-                _print_rows(values, number if lines else None)
+                if as_json:
+                    print(_json({"readings": [value._asdict() for value in values]}))
+                else:
+                    _print_rows(values, number if lines else None)
+            if isinstance(decode, Session) and not as_json:
+                _print_aside(decode.aside())
     return 0 if right else 1
 
 
 def _format(name: str) -> FormatSpec:
     if name in FORMATS:
         return FORMATS[name]
-    if name in FORMAT_NAMES:
-        raise ConfigError(f"format {name!r} is not in this version yet; it has {', '.join(FORMATS)}")
-    raise ConfigError(f"{name!r} is no format; {expected_one_of(name, FORMAT_NAMES)}")
+    raise ConfigError(f"{name!r} is no format; {expected_one_of(name, FORMATS)}")
 
 
 def _decoded(decode: Decode, topic: str, payload: bytes, now_s: float) -> list[NamedValue]:
@@ -87,11 +88,18 @@ def _decoded(decode: Decode, topic: str, payload: bytes, now_s: float) -> list[N
     levels = topic.split("/")
     ours = len(levels) >= 6 and levels[:2] == ["bocamina", "v1"] and levels[3] == "node"
     node = node_level(NODE_TOPIC, topic) if ours else None
-    return values if node is None else [value._replace(node=node) for value in values]
+    return values if node is None else [value._replace(node=value.node or node) for value in values]
 
 
 def _json(document: dict[str, Any]) -> str:
     return msgspec.json.encode(document).decode()
+
+
+def _print_aside(aside: Aside) -> None:
+    for node in aside.lost:
+        print(f"{node}: gone, its values are stale")
+    for wish in aside.publish:
+        print(f"to be sent: {wish.topic} {wish.payload.hex()}")
 
 
 def _print_rows(values: list[NamedValue], line: int | None) -> None:

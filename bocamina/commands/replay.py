@@ -48,6 +48,7 @@ def replay(
         head = stream.read(16)
     if not head:
         raise ConfigError(f"{file}: empty; expected a record to replay")
+    Engine.warm_up()  # before the engine takes hold of kernels that this machine may not be able to compile
     started = time.monotonic()
     engine = Engine(model, site_hash(site))
     if head == SQLITE:
@@ -112,29 +113,21 @@ def _rows(
 
 
 def _journal(engine: Any, file: Path) -> "tuple[Record, int, int]":
-    from bocamina.restore import moved_events
-    from bocamina.virtual import Record
-    from gateway.domain.events import Pack
+    from bocamina.virtual import relive
     from gateway.stores.journal import Journal
-    from gateway.stores.rows import Kind
+    from gateway.stores.rows import TRIMMED, Kind
 
-    record, readings, rejected = Record(), 0, 0
     with Journal.reader(file) as journal:
-        places = {s.id: i for i, s in enumerate(engine.site.sensors)}
-        maps = {h: [places.get(r.id, -1) for r in records] for h, records in journal.sites().items()}
-        for row in _shown(journal.scan(0, [Kind.STEPS])):
-            recorded = row.steps()
-            places_of = maps.get(recorded.site_hash)
-            if places_of is None:  # of a site file that nobody noted: history only, as after a restart
-                rejected += int(recorded.outcomes.size)
-                continue
-            for step in recorded.steps:
-                taken = step.events if recorded.site_hash == engine.site_hash else moved_events(step.events, places_of)
-                kept = sum(len(event.samples) for event in taken if isinstance(event, Pack))
-                readings += kept
-                rejected += sum(len(event.samples) for event in step.events if isinstance(event, Pack)) - kept
-                record.take(engine.step(step.moment, taken))
-    return record, readings, rejected
+        relived = relive(engine, journal, _shown)
+        lacks = [f"{len(journal.damaged)} damaged rows are left out"] if journal.damaged else []
+        notices = [row.document() for row in journal.scan(0, [Kind.NOTICE])]
+        if any(notice.get("what") == TRIMMED and notice.get("kind") == Kind.STEPS.word for notice in notices):
+            lacks.append("its oldest readings have left it for the archive")
+        if any(notice.get("what") == "journal_overflow" for notice in notices):
+            lacks.append("readings were refused while the disk was full")
+        for lack in lacks:
+            print(f"remark: {file}: {lack}: the live run may have decided otherwise", file=sys.stderr)
+    return relived
 
 
 def _shown(items: Iterable[_Item]) -> Iterator[_Item]:
@@ -142,10 +135,11 @@ def _shown(items: Iterable[_Item]) -> Iterator[_Item]:
     if not sys.stderr.isatty():
         yield from items
         return
+    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.completed} rows"), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield from progress.track(iter(items), total=None)
 
 

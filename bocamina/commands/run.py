@@ -12,6 +12,7 @@ def run(
     site: Annotated[Path, typer.Argument(help="Site file (TOML).")],
 ) -> int:
     """Watch a mine: sensors, alarms, fans, journal. Ends in order on SIGTERM or Ctrl-C."""
+    from bocamina.sealer import Sealer
     from bocamina.service import GatewayService
     from bocamina.site_file import load_site, site_hash
     from gateway.domain.errors import ConfigError
@@ -27,7 +28,6 @@ def run(
         for what, known, fits in (
             (f"driver '{s.driver}'", DRIVERS, s.kind != "serial" or s.driver in DRIVERS),
             (f"format '{s.format}'", FORMATS, s.kind != "mqtt" or s.format in FORMATS),
-            ("kind 'modbus'", ("serial", "mqtt"), s.kind != "modbus"),
         )
         if not fits
     ]
@@ -36,5 +36,11 @@ def run(
     service = GatewayService(model, site_hash(site), data_folder())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
-    service.run()
+    sealer = Sealer(site)
+    service.archive = lambda: sealer.state
+    sealer.start()
+    try:
+        service.run()
+    finally:
+        sealer.stop()
     return 0

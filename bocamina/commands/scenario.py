@@ -69,6 +69,7 @@ class Rehearsal:
         text = site_text(scenario.site).encode()
         self._scenario = scenario
         self._site = parse_site(text, scenario.site)
+        Engine.warm_up()  # before the engine takes hold of kernels that this machine may not be able to compile
         self._engine = Engine(self._site, site_hash(text))
         self._listener = MqttListener(self._site)
         self._root = f"bocamina/v1/{self._site.site.id}/"
@@ -203,9 +204,10 @@ def _progress(whole_s: float) -> Callable[[float], None]:
     """A bar on a terminal, nothing in a pipe."""
     if not sys.stderr.isatty():
         return lambda _s: None
+    from rich.console import Console
     from rich.progress import Progress
 
-    bar = Progress(transient=True)
+    bar = Progress(console=Console(stderr=True), transient=True)
     bar.start()
     task = bar.add_task("", total=whole_s)
 

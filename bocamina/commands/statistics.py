@@ -167,6 +167,7 @@ def statistics(
 
 
 def _read(file: str) -> Any:
+    from rich.console import Console
     from rich.progress import open as open_with_progress
 
     from gateway.exposure.shift_results import read_shift_results
@@ -176,7 +177,8 @@ def _read(file: str) -> Any:
         raise ConfigError(f"{file}: {'not a file' if path.exists() else 'no such file'}")
     quiet = not sys.stderr.isatty()
     with open_with_progress(
-        path, "r", encoding="utf-8", newline="", description=path.name, disable=quiet, transient=True
+        path, "r", encoding="utf-8", newline="", description=path.name, disable=quiet, transient=True,
+        console=Console(stderr=True),
     ) as lines:
         return read_shift_results(lines, path.name)
 

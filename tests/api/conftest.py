@@ -128,7 +128,8 @@ class FakeGateway:
     def _follow(self, action: str, request: dict[str, Any]) -> None:
         document = self._alarms[request["target"]]
         acked = "latched_acked" if document["state"].startswith("latched") else "acked"
-        states = {"acknowledge": acked, "reset": "normal", "shelve": "shelved", "unshelve": "acked"}
+        states = {"acknowledge": acked, "reset": "normal", "shelve": "shelved", "unshelve": "acked",
+                  "out_of_service": "out_of_service", "in_service": "acked"}  # fmt: skip
         document = {**document, "state": states[action], "acknowledged_by": request["by"]}
         self._alarms[request["target"]] = document
         topic = f"{self.root}alarm/{request['target']}"

@@ -1,4 +1,4 @@
-"""An engine that is behind: a serial line's burst is merged, and what kills people is still in it."""
+"""An engine that is behind: a serial line's burst is merged by second, and what kills people is still in it."""
 
 import json
 import math
@@ -6,8 +6,9 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bocamina.backpressure import coalesce
-from gateway.domain.events import Counted, Delivery, Pack, Sample, Tick
+from bocamina.backpressure import Backpressure
+from gateway.domain.events import Counted, Delivery, Event, LinkState, Pack, Sample, Tick
+from gateway.domain.moment import SECOND_US
 from gateway.domain.quality import ABSURD_ABOVE, Quality, Reason
 
 LINE = "co-line"
@@ -17,10 +18,18 @@ def packs(*samples: Sample) -> list[Pack]:
     return [Pack(LINE, "", (sample,)) for sample in samples]
 
 
+def samples_of(events: list[Event]) -> list[Sample]:
+    return [sample for event in events if isinstance(event, Pack) for sample in event.samples]
+
+
+def notes_of(events: list[Event]) -> list[Counted]:
+    return [event for event in events if isinstance(event, Counted)]
+
+
 def merged(*samples: Sample) -> list[Sample]:
-    found = [event for event in coalesce(packs(*samples), {LINE}) if isinstance(event, Pack)]
+    found = Backpressure({LINE}).relieve(0, packs(*samples), behind=True)
     assert len(found) == 1
-    return list(found[0].samples)
+    return samples_of(found)
 
 
 def test_a_burst_keeps_its_largest_smallest_and_newest_in_their_order() -> None:
@@ -28,16 +37,49 @@ def test_a_burst_keeps_its_largest_smallest_and_newest_in_their_order() -> None:
     assert [sample.value for sample in merged(*(Sample(0, value) for value in values))] == [500.0, 1.0, 8.0]
 
 
-def test_how_many_samples_it_stands_for_is_written_down() -> None:
-    found = coalesce(packs(*(Sample(0, float(value)) for value in range(100))), {LINE})
-    notes = [event for event in found if isinstance(event, Counted)]
-    assert [(note.source, note.kind) for note in notes] == [(LINE, "coalesced")]
-    assert "100 samples stand as 2" in notes[0].detail
-    assert json.loads(notes[0].payload) == [{"sensor": 0, "count": 100, "mean": 49.5, "maximum": 99.0}]
+def test_a_second_is_one_record_however_many_bursts_it_had() -> None:
+    pressure = Backpressure({LINE})
+    bursts = [[1.0, 9.0, 2.0], [3.0, 8.0, 4.0], [5.0, 10.0, 6.0]]
+    found = [pressure.relieve(at * 300_000, packs(*(Sample(0, value) for value in burst)), behind=True)
+             for at, burst in enumerate(bursts)]  # fmt: skip
+    assert [[s.value for s in samples_of(events)] for events in found] == [[1.0, 9.0, 2.0], [4.0], [10.0, 6.0]]
+    assert not [note for events in found for note in notes_of(events)], "the second is not over"
+    (note,) = pressure.relieve(SECOND_US, [], behind=False)
+    assert isinstance(note, Counted)
+    assert (note.source, note.kind) == (LINE, "coalesced")
+    assert note.detail == "9 samples of a second stand as 6: the engine was behind"
+    assert json.loads(note.payload) == [{"sensor": 0, "count": 9, "integral": 48 / 9, "maximum": 10.0}]
+    assert pressure.relieve(2 * SECOND_US, [], behind=False) == []
+
+
+def test_the_next_second_begins_anew_and_its_maximum_is_news_again() -> None:
+    pressure = Backpressure({LINE})
+    burst = packs(Sample(0, 500.0), Sample(0, 1.0), Sample(0, 2.0), Sample(0, 3.0))
+    for second in range(3):
+        found = pressure.relieve(second * SECOND_US, burst, behind=True)
+        assert [s.value for s in samples_of(found)] == [500.0, 1.0, 3.0]
+        assert len(notes_of(found)) == (second > 0)
+    assert len(pressure.rest()) == 1
+    assert pressure.rest() == []
 
 
 def test_nothing_is_noted_when_nothing_was_left_out() -> None:
-    assert coalesce(packs(Sample(0, 1.0), Sample(1, 2.0)), {LINE}) == [Pack(LINE, "", (Sample(0, 1.0), Sample(1, 2.0)))]
+    pressure = Backpressure({LINE})
+    found = pressure.relieve(0, packs(Sample(0, 1.0), Sample(1, 2.0)), behind=True)
+    assert found == [Pack(LINE, "", (Sample(0, 1.0), Sample(1, 2.0)))]
+    assert pressure.rest() == []
+
+
+def test_an_engine_that_follows_gets_everything_as_it_came() -> None:
+    events = [*packs(Sample(0, 1.0), Sample(0, 1.0)), Tick()]
+    assert Backpressure({LINE}).relieve(0, events, behind=False) == events
+
+
+def test_a_line_that_is_lost_is_lost_after_its_last_sample() -> None:
+    lost = LinkState(LINE, up=False)
+    events = [*packs(Sample(0, 1.0), Sample(0, 2.0)), lost]
+    found = Backpressure({LINE}).relieve(0, events, behind=True)
+    assert [type(event) for event in found] == [Pack, LinkState]
 
 
 def test_a_fault_in_the_middle_of_good_samples_is_kept() -> None:
@@ -57,7 +99,8 @@ def test_what_the_broker_holds_is_never_merged_nor_made_live() -> None:
     history = [Pack("nodes", "node7", (Sample(0, value),), delivery=Delivery.BACKLOG) for value in (500.0, 1.0, 2.0)]
     counted = [Pack(LINE, "node8", (Sample(1, 1.0),), 1, seq) for seq in range(3)]
     others = [*history, Tick(), *counted]
-    assert coalesce([*others, *packs(Sample(2, 1.0), Sample(2, 2.0))], {LINE})[: len(others)] == others
+    events = [*others, *packs(Sample(2, 1.0), Sample(2, 2.0))]
+    assert Backpressure({LINE}).relieve(0, events, behind=True)[: len(others)] == others
 
 
 SAMPLES = st.builds(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bocamina.cli import run
+from bocamina.site_file import load_site
 
 SITES = Path(__file__).parents[2] / "deploy" / "sites"
 
@@ -89,6 +90,7 @@ def test_what_a_file_leaves_open_is_remarked(bare: Path, capsys: pytest.CaptureF
         "sensors[0].full_scale: 'pm10-1' does not state its full scale; 1000 ug/m3, usual for it, is assumed",
         "sensors[1].full_scale: 'dust-1' does not state its full scale; gaps leave its exposure open",
         "sensors[2]: 'ch2o-1' shows steps of 0.2 ppm, too coarse for peru CEILING 0.3: these stay indeterminate",
+        "sensors: no calibration.date of dust-1, ch2o-1: nobody is told when it is overdue",
         "sources[1]: no sensor reads 'idle'",
         "sensors[0].channel: 'node1/pm2_5' is taken as 'pm10'",
         "actuators[0]: no feedback for fan 'fan-1': no sensor with role fan_proof in its zones",
@@ -112,11 +114,11 @@ def test_rungs_that_a_sensor_cannot_show_or_resolve_are_remarked(
     assert "remark: sensors[3]: 'co-1': level notice 12.5 ppm (15min) is less than three of its steps of 5" in output
 
 
-def test_a_driver_that_is_still_to_come_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_modbus_is_a_kind_of_source_and_no_serial_driver(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "site.toml"
     path.write_text(BARE.replace("winsen-ze03", "modbus"))
-    assert run(["check", str(path)]) == 0
-    assert "remark: sources[1]: 'modbus' is not in this version yet" in capsys.readouterr().out
+    assert run(["check", str(path)]) == 2
+    assert "sources[1].driver: 'modbus' is a kind of source; expected kind = \"modbus\"" in capsys.readouterr().err
 
 
 def test_a_second_way_out_silences_the_remark_about_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,3 +169,33 @@ def test_a_missing_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == (
         "/no/such/site.toml: cannot be read (No such file or directory); expected a site file in TOML\n"
     )
+
+
+def calibrated(tmp_path: Path, keys: str) -> str:
+    path = tmp_path / "calibrated.toml"
+    path.write_text(BARE.replace("full_scale = 5\n", f"full_scale = 5\n{keys}\n"))
+    return str(path)
+
+
+def test_a_calibration_of_the_future_is_an_error_for_a_person_and_not_for_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = calibrated(tmp_path, "calibration = { date = 2999-01-01 }")
+    assert run(["check", path]) == 2
+    (problem,) = capsys.readouterr().err.splitlines()
+    assert "sensors[2].calibration.date: '2999-01-01' lies in the future; expected the day of the last" in problem
+    assert load_site(path)  # a gateway whose clock woke in the past must watch all the same
+
+
+@pytest.mark.parametrize("days", ["0", "367", '"90"', "90.5"])
+def test_how_long_a_calibration_is_trusted_has_bounds(
+    tmp_path: Path, days: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", calibrated(tmp_path, f"calibration_days = {days}")]) == 2
+    (problem,) = capsys.readouterr().err.splitlines()
+    assert "sensors[2].calibration_days" in problem
+
+
+def test_a_dated_calibration_is_no_remark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", calibrated(tmp_path, "calibration = { date = 2026-01-01 }\ncalibration_days = 120")]) == 0
+    assert "no calibration.date of dust-1: nobody is told" in capsys.readouterr().out

@@ -70,6 +70,16 @@ def test_every_line_is_a_stream_of_its_own() -> None:
     ]  # fmt: skip
 
 
+def test_a_line_of_text_is_a_json_string() -> None:
+    text = b'"$IIMTA,2,C*29"\n  "\\u0002Q\\u00ff\\r\\n"  \n24\n"\xc4\x80"\n'
+    status, found = items("nmea0183", "--lines", data=text)
+    assert status == 0
+    assert [(item["line"], item["length"], item.get("error")) for item in found] == [
+        (0, 13, None), (1, 5, "garbage"), (2, 1, "truncated"), (3, 2, "garbage"),
+    ]  # fmt: skip
+    assert items("nmea0183", data=b"$IIMTA,2,C*29\r\n")[1][0]["readings"] == found[0]["readings"]
+
+
 def test_a_frame_without_a_measurement_is_info() -> None:
     status, (item,) = items("plantower-pms", "--hex", data=b"424d0004e1010175")
     assert (status, item) == (0, {"offset": 0, "length": 8, "info": {"reply": "e1", "data": "01"}})
@@ -105,11 +115,16 @@ def test_people_get_a_table() -> None:
     ("arguments", "data", "words"),
     [
         (["plantower"], b"", ["'plantower'", "did you mean 'plantower-pms'"]),
-        (["nova-sds011"], b"", ["'nova-sds011'", "not in this version"]),
+        (["modbus"], b"", ["'modbus'", "--map NAME", "honeywell-xnx"]),
+        (["modbus", "--map", "honeywel-xnx"], b"", ["'honeywel-xnx'", "did you mean 'honeywell-xnx'"]),
+        (["modbus", "--map", "renke-rs-fs", "--request", "0103"], b"", ["--request 0103", "no Modbus request"]),
+        (["winsen-ze03", "--map", "renke-rs-fs"], b"", ["--map renke-rs-fs", "'modbus'"]),
         (["plantower-pms", "/no/such/file"], b"", ["/no/such/file", "readable"]),
         (["plantower-pms", "--hex"], b"42 4g", ["standard input", "'g'"]),
         (["plantower-pms", "--hex"], b"42 4", ["standard input", "odd number"]),
         (["plantower-pms", "--lines"], b"42\n4\n", ["line 2", "odd number"]),
+        (["plantower-pms", "--lines"], b'"BM"\n', ["line 1", "no hexadecimal digit"]),
+        (["nmea0183", "--lines"], b'"$\n', ["line 1", "no JSON string"]),
         (["winsen-ze03", "--request", "xyz"], b"", ["--request", "'x'"]),
     ],
 )

@@ -159,7 +159,7 @@ def test_a_fault_of_our_own_is_an_alarm_and_ends_nothing(monkeypatch: pytest.Mon
     monkeypatch.undo()  # conftest shows faults; here they are survived
     engine = Engine(SITE, "hash")
     engine.step(moment(0), [Tick()])
-    monkeypatch.setattr(engine.exposure, "feed", lambda *_: 1 / 0)
+    monkeypatch.setattr(engine.exposure, "sample", lambda *_: 1 / 0)
     decided = engine.step(moment(1), [pack(0, 3.0), Tick()])
     assert any("ZeroDivisionError" in notice["fault"] for notice in decided.notices)
     alarm = engine.desk.alarm("gateway.software_fault")

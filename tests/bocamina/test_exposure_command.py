@@ -84,6 +84,8 @@ WRONG_USE = {
     "no such file": ["missing.csv"],
     "'perú' is no regime": ["FILE", "--regime", "perú"],
     "expected SUBSTANCE=NUMBER": ["FILE", "--full-scale", "co"],
+    "--gap-level 'co=x': expected SUBSTANCE=NUMBER": ["FILE", "--gap-level", "co=x"],
+    "h2s: the record has no such substance": ["FILE", "--gap-level", "h2s=5"],
     "at least two substances": ["FILE", "--group", "co"],
     "the record has no such substance": ["FILE", "--group", "co,no2"],
     "--max-hold -1": ["FILE", "--max-hold", "-1"],
@@ -187,3 +189,26 @@ def test_a_wrong_share_is_one_sentence_and_status_2(tmp_path, capsys, options, s
 
 def test_a_share_without_dust_is_refused(record, capsys):
     assert "expected dust_respirable" in spoken(capsys, "exposure", record, "--quartz", "10", status=2).err
+
+
+def test_the_percentile_of_former_shifts_fills_gaps_of_the_best_estimate(tmp_path, capsys):
+    path = tmp_path / "turno.csv"
+    path.write_text("time,substance,value,unit,duration_s\n0,co,10,ppm,14400\n", encoding="utf-8")
+    asked = ("exposure", str(path), "--regime", "peru", "--shift-hours", "8", "--json")
+
+    def value(*more):
+        rows = json.loads(spoken(capsys, *asked, *more).out)["substances"]["co"]["limits"]
+        return rows[0]["value"], rows[0]["low"]
+
+    assert value() == (10.0, 5.0)
+    assert value("--gap-level", "co=16") == (13.0, 5.0)
+    assert value("--gap-level", "co=3") == (10.0, 5.0), "the last valid level is above it"
+
+
+def test_a_peak_of_osha_is_said_in_words(tmp_path, capsys):
+    path = tmp_path / "turno.csv"
+    path.write_text("substance,value,unit,duration_s\nh2s,30,ppm,720\nh2s,0,ppm,28080\n", encoding="utf-8")
+    spanish = spoken(capsys, "exposure", str(path), "--regime", "osha").out
+    assert "por encima del techo de 20 ppm: 1 veces, 12 min en total; DEMASIADO LARGA" in spanish
+    english = spoken(capsys, "exposure", str(path), "--regime", "osha", "--language", "en").out
+    assert "above the ceiling of 20 ppm: 1 times, 12 min together; TOO LONG" in english

@@ -91,7 +91,7 @@ def test_people_get_a_table() -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("senml", "did you mean 'senml-"), ("tasmota", "not in this version"), ("csv", "expected one of")],
+    [("senml", "did you mean 'senml-"), ("tasmata", "did you mean 'tasmota'"), ("csv", "expected one of")],
 )
 def test_an_unknown_format_is_one_sentence_and_status_2(name: str, words: str) -> None:
     status, out, err = formats(name)

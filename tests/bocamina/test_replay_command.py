@@ -2,6 +2,10 @@
 
 import csv
 import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -12,9 +16,10 @@ from bocamina.engine import Engine
 from bocamina.site_file import load_site, site_hash
 from gateway.domain.events import Pack, Sample, Started, Tick
 from gateway.domain.moment import SECOND_US, Moment, parse_rfc3339, rfc3339
+from gateway.exposure.compiler import is_compiled
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Step
-from gateway.stores.rows import steps_row
+from gateway.stores.rows import TRIMMED, Kind, document_row, steps_row
 from tests.end_to_end.mine import site_text
 
 T0 = parse_rfc3339("2026-11-23T07:00:00.000Z")
@@ -117,6 +122,13 @@ def test_time_ends_with_the_last_row_and_runs_on_until_it_is_told(replay) -> Non
     assert max(a["time"] for a in long["alarms"]) <= at(120)
     earlier = replay(calm(10), "--until", at(-500))
     assert {**earlier, "seconds": 0} == {**short, "seconds": 0}, "an end before the last row cuts nothing off"
+
+
+def test_an_obedient_siren_is_not_taken_for_silent_however_long_the_record(replay) -> None:
+    """Actuators without recorded feedback are assumed to obey: a record has no heartbeat of theirs to miss."""
+    rows = calm(200)
+    assert not raised(replay(rows), "siren-1.siren_failed")
+    assert raised(replay(rows, "--no-feedback"), "siren-1.siren_failed")
 
 
 def test_a_tick_comes_after_the_rows_of_its_second(replay, monkeypatch) -> None:
@@ -326,3 +338,58 @@ def test_a_database_that_is_no_journal_is_one_sentence(site, tmp_path, capfd) ->
     err = capfd.readouterr().err
     assert err.count("\n") == 1
     assert "fault in bocamina" not in err
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_export_writes_is_a_record_to_replay(replay, journal, site, tmp_path, monkeypatch, capfd, kind) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    folder = tmp_path / "data" / "orex-01"
+    folder.mkdir()
+    (tmp_path / "data" / "journal.db").rename(folder / "journal.db")
+    monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path / "data"))
+    file = tmp_path / f"readings.{kind}"
+    assert run(["export", str(site), "--format", kind, "--out", str(file)]) == 0
+    capfd.readouterr()
+    result = replay(file)
+    assert (result["readings"], result["rejected"]) == (60, 0)
+    assert raised(result, "co-frente-1.level")[-1]["priority"] == "evacuate"
+
+
+def test_what_a_journal_lacks_is_told(journal, site, capfd) -> None:
+    with Journal.open(journal) as opened:
+        for notice in ({"what": TRIMMED, "kind": "steps"}, {"what": "journal_overflow"}, {"what": "other"}):
+            opened.append([document_row(Kind.NOTICE, Moment(T0 * 2, T0), notice)])
+    with closing(sqlite3.connect(journal)) as raw, raw:
+        raw.execute("UPDATE rows SET crc = crc + 1 WHERE kind = 0")
+    assert run(["replay", str(journal), "--site", str(site), "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["readings"] == 0
+    lacks = ("1 damaged rows are left out", "its oldest readings have left it for the archive",
+             "readings were refused while the disk was full")  # fmt: skip
+    assert err.splitlines() == [
+        f"remark: {journal}: {lack}: the live run may have decided otherwise" for lack in lacks
+    ]
+
+
+BROKEN = """
+import sys
+from numba.core.dispatcher import Dispatcher
+def broken(self, signature): raise RuntimeError("no LLVM for this processor")
+Dispatcher.compile = broken
+from bocamina.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not is_compiled(), reason="numba does not compile here anyway")
+def test_where_numba_cannot_compile_the_same_is_decided(replay, site, tmp_path) -> None:
+    """Every event failed then, the status was 0 and no alarm was in the answer."""
+    record = written(tmp_path / "record.csv", GAS)
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN, "replay", str(record), "--site", str(site), "--json"],
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    assert {**json.loads(done.stdout), "seconds": 0} == {**replay(record), "seconds": 0}
+    assert "do not compile here (no LLVM for this processor)" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -50,7 +50,7 @@ class Life:
     def shown(self, seconds: float) -> object:
         """All that a dashboard would show."""
         at = moment(seconds)
-        sensors = [self.engine.documents_of(i, at) for i in range(len(self.site.sensors))]
+        sensors = [self.engine.channels.documents_of(i, at) for i in range(len(self.site.sensors))]
         return plain([sensors, self.engine.standing_documents(at)])
 
 
@@ -161,7 +161,7 @@ def test_the_best_estimate_outlives_a_long_silence_and_a_restart(journal) -> Non
     for second in range(30, 1800, 30):
         life.step(second, [Tick()])
     life.snapshot(1770)
-    lived, again = (one.engine.documents_of(CO, moment(1771))[1]["limits"] for one in (life, Life(journal)))
+    lived, again = (one.engine.channels.documents_of(CO, moment(1771))[1]["limits"] for one in (life, Life(journal)))
     assert again == lived
     assert lived[0]["value"] > lived[0]["low"] > 0.0
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from bocamina.commands.scenario import Rehearsal
+from bocamina.engine import Engine
 from firmware_sim.scenarios import load, names
 
 
@@ -36,6 +37,16 @@ def test_nothing_alarms_in_the_first_half_hour_of_a_quiet_shift():
     result = Rehearsal(half).run()
     assert [alarm for alarm in result["alarms"] if alarm["priority"] != "notice"] == []
     assert {command["setpoint"] for command in result["commands"] if command["actuator"] == "siren-1"} <= {"off"}
+
+
+def test_the_kernels_are_proven_before_the_engine_is_built(monkeypatch):
+    """Where numba cannot compile, the engine must find the plain kernels that take their place."""
+    order = []
+    build = Engine.__init__
+    monkeypatch.setattr(Engine, "warm_up", staticmethod(lambda: order.append("warm_up")))
+    monkeypatch.setattr(Engine, "__init__", lambda self, *args: (order.append("engine"), build(self, *args))[1])
+    Rehearsal(load("blast"))
+    assert order == ["warm_up", "engine"]
 
 
 def test_an_expectation_that_is_not_met_fails_the_scenario():

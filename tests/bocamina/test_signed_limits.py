@@ -48,7 +48,7 @@ def breathe(one: Engine, sensor: int, value: float, seconds: int) -> dict[str, o
 
 def limits_shown(one: Engine, sensor: int, seconds: int) -> list[dict[str, object]]:
     at = START + seconds * SECOND_US
-    found = one.documents_of(sensor, Moment(at, at))[1]["limits"]
+    found = one.channels.documents_of(sensor, Moment(at, at))[1]["limits"]
     assert isinstance(found, list)
     return found
 
