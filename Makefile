@@ -40,7 +40,11 @@ bench: $(VENV)/.test system
 	$(BIN)/pytest -m bench -p no:xdist -s tests/benchmarks $(ARGS)
 
 faults: $(VENV)/.test system
-	$(BIN)/pytest -m 'long' -p no:xdist tests/faults tests/gateway $(ARGS)
+	$(BIN)/pytest -m 'long' -p no:xdist tests/faults tests/gateway tests/bocamina $(ARGS)
+
+fuzz: $(VENV)/.test
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,6 +5,9 @@ need=()
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || need+=(mosquitto)
 command -v chromium >/dev/null || need+=(chromium)
 command -v victoria-metrics >/dev/null || need+=(victoria-metrics)
+command -v strace >/dev/null || need+=(strace)
+command -v influxd >/dev/null || need+=(influxdb)
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || need+=(nginx-light)
 [ ${#need[@]} -eq 0 ] && exit 0
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then

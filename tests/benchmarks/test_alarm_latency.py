@@ -72,22 +72,26 @@ def site_text(port: int, lines: Sequence[Path] = ()) -> str:
     return "".join(parts)
 
 
-def measure(mosquitto, tmp_path: Path, *, stall_s: float) -> tuple[dict[str, float], float]:
+def measure(
+    mosquitto, tmp_path: Path, *, stall_s: float, packs_per_s: int = 1000, program: str = "feeder.py",
+    lines: int = LINES,
+) -> tuple[dict[str, float], float]:
     """Latencies of the probes [ms], and the gateway's resident memory [MB]."""
     site = tmp_path / "site.toml"
-    cables = [Cable(tmp_path / f"line-{p}") for p in range(LINES)]
+    cables = [Cable(tmp_path / f"line-{p}") for p in range(lines)]
     for cable in cables:
         cable.plug()
     site.write_text(site_text(mosquitto.port, [cable.port for cable in cables]))
-    program = (
+    run = (
         "import sys, time; from pathlib import Path; from bocamina.service import GatewayService; "
         "from bocamina.site_file import load_site, site_hash; site = Path(sys.argv[1]); "
         "stall = float(sys.argv[3]); "
         "GatewayService(load_site(site), site_hash(site), Path(sys.argv[2]), "
         "before_commit=(lambda: time.sleep(stall)) if stall else None).run()"
     )
-    runner = [sys.executable, "-c", program, str(site), str(tmp_path / "data"), str(stall_s)]
-    listener = Listener(mosquitto.port)
+    runner = [sys.executable, "-c", run, str(site), str(tmp_path / "data"), str(stall_s)]
+    # only what is measured: to hear all of the load would be a load of its own
+    listener = Listener(mosquitto.port, topics=("command/+", "gateway/status"))
     first: dict[str, float] = {}
     lock = threading.Lock()
     hear = listener._hear
@@ -108,14 +112,14 @@ def measure(mosquitto, tmp_path: Path, *, stall_s: float) -> tuple[dict[str, flo
             process.cpu_affinity([cores[-1]])
         wait_for(lambda: (s := listener.newest.get("gateway/status")) and s["state"] == "ready", 30, "ready")
         feeder = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("feeder.py")), "--port", str(mosquitto.port), "--root", ROOT,
-             "--packs-per-s", "1000", "--nodes", str(NODES), "--seconds", str(SECONDS), "--probes", str(SIRENS),
-             "--probe-after", "5"],
+            [sys.executable, str(Path(__file__).with_name(program)), "--port", str(mosquitto.port), "--root", ROOT,
+             "--packs-per-s", str(packs_per_s), "--nodes", str(NODES), "--seconds", str(SECONDS),
+             "--probes", str(SIRENS), "--probe-after", "5"],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         started, sent = time.monotonic(), {}
         for p, cable in enumerate(cables):
-            time.sleep(max(0.0, started + 6 + p * (SECONDS - 10) / LINES - time.monotonic()))
+            time.sleep(max(0.0, started + 6 + p * (SECONDS - 10) / lines - time.monotonic()))
             cable.send(ze03_hcn(0.0))
             time.sleep(0.05)
             sent[f"-line-{p}"] = str(time.monotonic_ns())

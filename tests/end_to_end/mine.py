@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -132,13 +132,13 @@ role = "officer"
 
 
 class Listener:
-    """Hears everything under the site's root, keeps every message in order and the newest document of each topic."""
+    """Hears `topics` under the site's root, keeps every message in order and the newest document of each topic."""
 
-    def __init__(self, port: int, name: str = "listener") -> None:
+    def __init__(self, port: int, name: str = "listener", topics: Sequence[str] = ("#",)) -> None:
         self.heard: list[tuple[float, str, bytes]] = []
         self.newest: dict[str, Any] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
-        self._client.on_connect = lambda client, *_: client.subscribe(ROOT + "#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe([(ROOT + topic, 1) for topic in topics])
         self._client.on_message = self._hear
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)

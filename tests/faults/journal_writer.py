@@ -2,6 +2,7 @@
 
 Arguments: journal, and optionally the most bytes a file may have at first (a disk that is full until standard input
 says a word). Every group k carries k in its step and in a record of its own. Standard output: each durable k as a line.
+JOURNAL_SYNCHRONOUS: another way to sync than the journal's own, to see what that would lose.
 """
 
 import os
@@ -27,6 +28,12 @@ def last_written(path: Path) -> int:
         return row.document()["k"]
 
 
+def opened(path: Path) -> Journal:
+    journal = Journal.open(path)
+    journal._connection.execute(f"PRAGMA synchronous = {os.environ.get('JOURNAL_SYNCHRONOUS', 'FULL')}")
+    return journal
+
+
 def group(k: int) -> Group:
     moment = Moment(k, k)
     step = Step(moment, [Tick()], [Outcome(i, 0, 0, 0, k, float(k), float(k)) for i in range(k % 7)])
@@ -37,7 +44,7 @@ def main() -> None:
     path = Path(sys.argv[1])
     first = last_written(path) + 1
     writer = JournalWriter(
-        lambda: Journal.open(path), lambda told: os.write(1, "".join(f"{k}\n" for k in told).encode())
+        lambda: opened(path), lambda told: os.write(1, "".join(f"{k}\n" for k in told).encode())
     )
     if len(sys.argv) > 2:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

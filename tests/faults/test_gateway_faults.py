@@ -40,9 +40,10 @@ protection = "indicative"
 class TroubledGateway(Gateway):
     """A gateway with a disk in the test's hand; its log's lines with the time they came."""
 
-    def start(self):
+    def start(self, clock_s: float = 0.0):
+        program = str(Path(__file__).with_name("troubled_gateway.py"))
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("troubled_gateway.py")), str(self.site), str(self.data)],
+            [sys.executable, program, str(self.site), str(self.data), str(clock_s)],
             stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
         self.lines: list[tuple[float, str]] = []
@@ -54,7 +55,7 @@ class TroubledGateway(Gateway):
         for line in stream:
             self.lines.append((time.monotonic(), line))
 
-    def disk(self, words: str) -> None:
+    def tell(self, words: str) -> None:
         self.process.stdin.write(f"{words}\n")
         self.process.stdin.flush()
 
@@ -127,7 +128,7 @@ def first(listener: Listener, topic: str, **values: object) -> float | None:
 def test_commits_that_stall_delay_no_siren_and_after_three_seconds_no_word_to_people(troubled, listener, node) -> None:
     node.send(co=2.0, no2=0.1)
     wait_for(lambda: node.acked == 0, 10, "the disk is well")
-    troubled.disk("stall 6")
+    troubled.tell("stall 6")
     node.send(co=2.0, no2=0.1)
     time.sleep(0.7)  # the writer now holds a commit
     gas_at = time.monotonic()
@@ -139,7 +140,7 @@ def test_commits_that_stall_delay_no_siren_and_after_three_seconds_no_word_to_pe
     told_at = wait_for(lambda: troubled.said("bocamina.notify:"), 3, "people are told")
     assert told_at - gas_at < 5.0
     assert node.acked < gas, "the node is told only what is durable"
-    troubled.disk("stall 0")
+    troubled.tell("stall 0")
     wait_for(lambda: node.acked >= gas, 20, "durable in the end, and said so")
     raised = [d for d in listener.documents("alarm/hcn-frente-1.level") if d["state"] == "unack"]
     assert len(raised) == len({json.dumps(d) for d in raised}), "what was told before the commit is not told again"
@@ -149,7 +150,7 @@ def test_a_full_disk_silences_nothing_is_told_and_loses_nothing(troubled, listen
     node.send(co=2.0, no2=0.1)
     wait_for(lambda: node.acked == 0, 10, "the disk is well")
     assert listener.newest["gateway/status"]["state"] == "ready"
-    troubled.disk("full")
+    troubled.tell("full")
     gas = node.send(co=2.0, no2=0.1, hcn=20.0)
     wait_for(lambda: first(listener, "command/siren-1", setpoint="warn"), 3, "the siren")
     wait_for(lambda: first(listener, "alarm/hcn-frente-1.level", state="unack"), 8, "the alarm's document")
@@ -164,7 +165,7 @@ def test_a_full_disk_silences_nothing_is_told_and_loses_nothing(troubled, listen
     for _ in range(5):
         node.send(co=2.0, no2=0.1)
     assert node.acked < gas
-    troubled.disk("room")
+    troubled.tell("room")
     wait_for(lambda: node.turn() and node.acked == node.seq - 1, 20, "everything is durable when there is room again")
     wait_for(lambda: listener.newest["gateway/status"]["state"] == "ready", 10, "and the status says so")
     troubled.process.terminate()
@@ -423,19 +424,86 @@ def test_poison_kept_by_the_broker_does_not_keep_the_gateway_down(gateway, liste
 # --- The clock -------------------------------------------------------------------------------------------------------
 
 
-def test_a_clock_behind_the_journal_is_not_trusted_says_so_and_moves_no_timer(gateway, listener, node) -> None:
+def test_a_clock_behind_the_journal_is_not_trusted_says_so_and_moves_no_timer(site, tmp_path, listener, node) -> None:
     year_2040 = 2_208_988_800_000_000
+    gateway = TroubledGateway(site, tmp_path / "data")
     with Journal.open(journal_path(SITE, gateway.data)) as journal:
         journal.register_site(site_hash(gateway.site), load_site(gateway.site), Moment(year_2040, year_2040))
     gateway.start()
-    ready(listener, 0.0)
-    assert listener.newest["gateway/status"]["clock_trusted"] is False
-    wait_for(lambda: listener.newest.get("alarm/gateway.clock"), 10, "an alarm says that the clock is wrong")
-    node.send(co=2.0, hcn=20.0)
-    wait_for(lambda: first(listener, "command/siren-1", setpoint="warn"), 5, "gas is gas whatever the clock says")
-    gateway.stop()
+    try:
+        ready(listener, 0.0)
+        assert listener.newest["gateway/status"]["clock_trusted"] is False
+        wait_for(lambda: listener.newest.get("alarm/gateway.clock"), 10, "an alarm says that the clock is wrong")
+        node.send(co=2.0, hcn=20.0)
+        wait_for(lambda: first(listener, "command/siren-1", setpoint="warn"), 5, "gas is gas whatever the clock says")
+    finally:
+        gateway.end()
     with Journal.reader(journal_path(SITE, gateway.data)) as journal:
         last = journal.last()
     assert last is not None
     assert 0 < last.now_us - year_2040 < 60_000_000, "engine time went on from the journal's"
+
+
+def exported_times(gateway: Gateway) -> dict[str, float]:
+    """value → its time [s UTC] of co-frente-1, as a person would export it."""
+    rows = [line.split(",") for line in gateway.export() if ",co-frente-1," in line]
+    found = {row[2]: parse_rfc3339(row[0]) / SECOND_US for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_set_by_ten_years_is_doubted_and_its_labels_are_put_right(
+    troubled, listener, node, years
+) -> None:
+    sent = {}
+
+    def send(co: float) -> None:
+        sent[str(co)] = time.time()
+        acked = node.send(co=co)
+        wait_for(lambda: node.acked >= acked, 10, "durable")
+
+    send(1.5)
+    troubled.tell(f"clock {years * 365 * 86_400}")
+    send(2.5)
+    alarm = wait_for(lambda: listener.newest.get("alarm/gateway.clock"), 10, "the officer is told")
+    assert alarm["state"] == "unack"
+    wait_for(lambda: listener.newest["gateway/status"]["clock_trusted"] is False, 10, "so is everybody")
+    send(3.5)
+    node.send(co=4.5, hcn=20.0)
+    sent["4.5"] = time.time()
+    wait_for(lambda: first(listener, "command/siren-1", setpoint="warn"), 5, "gas is gas whatever the clock says")
+    troubled.tell(f"clock {-years * 365 * 86_400}")
+    wait_for(lambda: listener.newest["gateway/status"]["clock_trusted"] is True, 10, "set back it is trusted")
+    send(5.5)
+    times = wait_for(
+        lambda: (t := exported_times(troubled)) and all(abs(t[v] - at) < 60 for v, at in sent.items()) and t, 20,
+        "what was labelled wrong stands where it belongs",
+    )  # fmt: skip
+    assert set(times) == set(sent), "each once"
+    assert sorted(times, key=times.get) == sorted(sent)
+    audit = troubled.export("audit")
+    assert sum('"doubted"' in line or "doubted" in line for line in audit) == 1
+    assert any("redated" in line for line in audit), "on record, never silently"
+
+
+def test_a_boot_in_the_past_is_put_right_when_the_clock_is_set(site, tmp_path, listener, node) -> None:
+    gateway = TroubledGateway(site, tmp_path / "data").start()
+    ready(listener, 0.0)
+    node.send(co=1.5)
+    wait_for(lambda: node.acked >= 0, 10, "durable")
+    gateway.end()
+    restarted = time.monotonic()
+    gateway.start(clock_s=-14 * 86_400)  # two weeks back, as a board without a battery boots
+    try:
+        ready(listener, restarted)
+        assert listener.newest["gateway/status"]["clock_trusted"] is False
+        at = time.time()
+        seq = node.send(co=2.5)
+        wait_for(lambda: node.acked >= seq, 10, "durable")
+        assert exported_times(gateway)["2.5"] < at - 13 * 86_400, "for now it is what the clock said"
+        gateway.tell(f"clock {14 * 86_400}")
+        wait_for(lambda: abs(exported_times(gateway)["2.5"] - at) < 60, 20, "put right")
+    finally:
+        gateway.end()
 

@@ -1,0 +1,160 @@
+"""What the wires cost: sixty sensors on ten serial lines, and SenML by MQTT up to the engine's queue.
+
+CPU seconds are those of this process alone; devices, broker and feeder run in others.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from bocamina.inbound import MqttListener, SerialListener
+from bocamina.site_file import parse_site
+from gateway.domain.events import Pack
+from gateway.domain.site import Mqtt
+from gateway.transports.mqtt_link import MqttLink
+from gateway.transports.mqtt_messages import Inbound
+from gateway.transports.serial_port import Line, SerialSource
+from tests.benchmarks.serial_devices import GASES
+from tests.benchmarks.test_alarm_latency import ROOT, measure, site_text
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent
+MESSAGES = int(os.environ.get("BOCAMINA_BENCH_MESSAGES", "60000"))
+SERIAL_S = float(os.environ.get("BOCAMINA_BENCH_SERIAL_SECONDS", "10"))
+DUST = ("pm1", "pm2_5", "pm10", "pm1_cf1", "pm2_5_cf1", "pm10_cf1")
+
+
+def serial_site(folder: Path) -> bytes:
+    """Five dust sensors and five nodes of ours with six channels each."""
+    parts = ['[site]\nid = "orex-01"\nname = "Bench"\n[[zones]]\nid = "z"\nname = "Z"\nkind = "gallery"\n']
+    for kind, driver in (("dust", "plantower-pms"), ("node", "bocamina-node")):
+        for n in range(5):
+            line = f"{kind}-{n}"
+            parts.append(
+                f'[[sources]]\nid = "{line}"\nkind = "serial"\nport = "{folder / line}"\ndriver = "{driver}"\n'
+            )
+            for k, (name, gas) in enumerate(zip(DUST, GASES, strict=True)):
+                quantity, channel = (name.removesuffix("_cf1"), name) if kind == "dust" else (gas, f"node{n}/{gas}")
+                parts.append(
+                    f'[[sensors]]\nid = "{line}-{k}"\nzone = "z"\nquantity = "{quantity}"\nsource = "{line}"\n'
+                    f'channel = "{channel}"\n'
+                )
+    return "".join(parts).encode()
+
+
+def test_sixty_sensors_on_ten_serial_lines(tmp_path) -> None:
+    site = parse_site(serial_site(tmp_path))
+    assert len(site.sensors) == 60
+    devices = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.serial_devices", str(tmp_path)],
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    sources: list[SerialSource] = []
+    inbox: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
+    try:
+        assert devices.stdout is not None
+        assert devices.stdout.readline() == "plugged\n"
+        listeners = {source.id: SerialListener(site, source) for source in site.sources}
+        for source in site.sources:
+            spec = listeners[source.id].spec
+            sources.append(SerialSource(
+                source.id, source.port or "", Line(spec.baud), by_readings=True,
+                on_bytes=lambda name, data, _ns: inbox.put((name, data)), on_link=lambda *_: None,
+            ))  # fmt: skip
+            sources[-1].start()
+        inbox.get(timeout=10)
+        readings, busy, began = 0, time.process_time(), time.monotonic()
+        while time.monotonic() - began < SERIAL_S:
+            name, data = inbox.get(timeout=5)
+            packs = [event for event in listeners[name].events(data, 0) if isinstance(event, Pack)]
+            readings += sum(len(pack.samples) for pack in packs)
+        busy, wall = time.process_time() - busy, time.monotonic() - began
+    finally:
+        for source in sources:
+            source.stop()
+        ended(devices)
+    print(f"\n  serial: {readings / wall:.0f} readings/s of 60 sensors on 10 lines cost {100 * busy / wall:.1f} % of a "
+          "core (asked: below 10 %)")  # fmt: skip
+    assert readings / wall > 200, "the lines are at full rate"
+    assert busy / wall < 0.3, "three times what is asked"
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def poured() -> tuple[subprocess.Popen[str], int]:
+    broker = subprocess.Popen([sys.executable, str(HERE / "firehose.py"), "--pour", str(MESSAGES)],
+                              stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert broker.stdout is not None
+    return broker, int(broker.stdout.readline())
+
+
+def paho_alone() -> float:
+    """CPU seconds for a message that paho reads and nobody decodes."""
+    broker, port = poured()
+    seen = [0]
+
+    def count(*_: object) -> None:
+        seen[0] += 1
+
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True)
+    client.on_message = count
+    client.connect("127.0.0.1", port)
+    client.publish(f"{ROOT}gateway/barrier", b"1", qos=1)
+    while seen[0] < 2:
+        client.loop(0.1)
+    busy, first = time.process_time(), seen[0]
+    while seen[0] < MESSAGES:
+        client.loop_read()
+    busy = time.process_time() - busy
+    client.socket().close()
+    ended(broker)
+    return busy / (seen[0] - first)
+
+
+def our_link() -> float:
+    """CPU seconds for a message of five readings, from the socket to packed samples."""
+    broker, port = poured()
+    site = parse_site(site_text(port).encode())
+    listener, inbox = MqttListener(site), SimpleQueue[Inbound]()
+    link = MqttLink(site.site.id, site.mqtt if site.mqtt.port == port else Mqtt(port=port), listener.filters,
+                    on_message=inbox.put, on_link=lambda *_: None, on_remembered=lambda *_: None,
+                    offline_status=b"{}")  # fmt: skip
+    link.start()
+    first = inbox.get(timeout=10)
+    busy, samples = time.process_time(), 0
+    packs = [listener.events(first, 1_795_000_000_000_000)[0]]
+    while len(packs) < MESSAGES:
+        packs += listener.events(inbox.get(timeout=10), 1_795_000_000_000_000)
+    busy = time.process_time() - busy
+    samples = sum(len(pack.samples) for pack in packs if isinstance(pack, Pack))
+    assert samples == 5 * MESSAGES
+    link._thread._stopping.set()
+    ended(broker)
+    link.stop()
+    return busy / MESSAGES
+
+
+def test_senml_up_to_the_engines_queue() -> None:
+    paho, ours = paho_alone(), our_link()
+    print(f"\n  SenML, 5 readings a message: {5 / ours:,.0f} readings/s a core up to the engine's queue "
+          f"(asked: 250,000; {ours * 1e6:.1f} us a message)\n"
+          f"  paho alone, nothing decoded: {5 / paho:,.0f} ({paho * 1e6:.1f} us)")  # fmt: skip
+    assert ours < 2 * paho
+
+
+def test_50_000_readings_a_second_through_mosquitto(mosquitto, tmp_path) -> None:
+    packs = int(os.environ.get("BOCAMINA_BENCH_PACKS", "10000"))
+    latencies, memory = measure(mosquitto, tmp_path, stall_s=0.0, packs_per_s=packs, program="firehose.py", lines=0)
+    chosen = sorted(latencies.values())
+    print(f"  {5 * packs:,} readings/s, 5 a message, QoS 1, journal on: PUBLISH to siren median "
+          f"{chosen[len(chosen) // 2]:.1f} ms, worst of {len(chosen)} {chosen[-1]:.1f} ms "
+          f"(asked: p99 below 20 ms, goal 5); {memory:.0f} MB")  # fmt: skip
