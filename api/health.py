@@ -33,6 +33,7 @@ def assess(live: LiveState, link: GatewayLink) -> Health:
     ready = state == "ready"
     told = "; ".join(str(trouble) for trouble in gateway.get("troubles") or ["it does not say why"])
     checks.append(_check("state", None if ready else f"{state}: {told}", "the gateway is ready"))
+    checks.append(_check("sources", None, _blind(gateway.get("blind_s"))))
     return Health("ok" if ready else "degraded", gateway, checks)
 
 
@@ -45,6 +46,12 @@ def _silence(state: object, age_s: float | None) -> str | None:
     if age_s > SILENT_AFTER_S:
         return f"the gateway has been silent for {age_s:.0f} s"
     return None
+
+
+def _blind(blind_s: object) -> str:
+    """For how long each source brought nothing since the gateway's start; what it is now, the state says."""
+    told = [f"{source} {seconds} s" for source, seconds in blind_s.items()] if isinstance(blind_s, dict) else []
+    return f"blind since the start: {', '.join(told)}" if told else "no source was blind since the start"
 
 
 def _check(name: str, trouble: str | None, good: str) -> dict[str, Any]:

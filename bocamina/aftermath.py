@@ -2,10 +2,10 @@
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -21,7 +21,23 @@ TELL_ANYWAY_S: Final = 3.0
 REPLY_EXPIRES_S: Final = 60.0
 ACK_EXPIRES_S: Final = 30.0
 
+SCHEMA: Final = "1"
+"""Version of all documents of `bocamina/v1`: keys may be added to them, never renamed."""
+
 encode: Final = msgspec.json.Encoder().encode
+
+
+class Properties(TypedDict):
+    """What MQTT 5 says of a document beside it; it stands in the payload too, so that nothing rests on it."""
+
+    content_type: str
+    user_properties: dict[str, str]
+
+
+def properties_of(document: Mapping[str, Any]) -> Properties:
+    """Content type, schema version, and whether it is of a drill (sensor protocols, section 12)."""
+    drill = {"drill": "1"} if document.get("drill") is True else {}
+    return {"content_type": "application/json", "user_properties": {"schema": SCHEMA} | drill}
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +99,7 @@ class Aftermath:
         """A retained document; None takes it back. An alarm says `normal` once before it goes."""
         topic = self._topics.root + topic
         if document is not None:
-            self._link.publish(topic, encode(document), retain=True)
+            self._link.publish(topic, encode(document), retain=True, **properties_of(document))
         if document is None or (document.get("state") == "normal" and "alarm" in document):
             self._link.publish(topic, b"", retain=True)
 
@@ -96,7 +112,8 @@ class Aftermath:
         for node, (boot, seq) in due.items():
             self._node_acked_at[node] = now
             topic = self._topics.of(Kind.NODE_ACK, node)
-            self._link.publish(topic, encode({"boot": boot, "seq": seq}), expiry_s=ACK_EXPIRES_S)
+            ack = {"boot": boot, "seq": seq}
+            self._link.publish(topic, encode(ack), expiry_s=ACK_EXPIRES_S, **properties_of(ack))
 
     def _tell(self, after: After) -> None:
         """Documents, answers and messages of one step, once; the lock keeps the order of two threads that tell."""
@@ -107,10 +124,13 @@ class Aftermath:
             for topic, document in after.decisions.documents.items():
                 self.publish(topic, document)
             for reply, request in after.decisions.replies:
-                body = encode({"id": reply.id, "ok": reply.ok} | ({"error": reply.error} if reply.error else {}))
+                why = {"error": reply.error} if reply.error else {}
+                body = encode({"id": reply.id or None, "ok": reply.ok, **why})
                 for topic in {request.reply_to, request.response_topic} - {""}:
                     if self._topics.may_answer_on(topic):
                         echoed = request.correlation or None if topic == request.response_topic else None
-                        self._link.publish(topic, body, expiry_s=REPLY_EXPIRES_S, correlation=echoed)
+                        self._link.publish(
+                            topic, body, expiry_s=REPLY_EXPIRES_S, correlation=echoed, **properties_of({})
+                        )
             for delivery in after.decisions.messages:
                 self._dispatch.send(delivery)

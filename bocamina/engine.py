@@ -20,6 +20,8 @@ from bocamina.person_watch import PersonWatch
 from bocamina.response import Response
 from bocamina.shift_record import ShiftRecord
 from bocamina.shifts import ShiftCalendar
+from bocamina.source_watch import OFF_S, WIRE_ON_S
+from bocamina.source_watch import SOURCE as WIRE_SOURCE
 from gateway.domain.errors import Refused
 from gateway.domain.events import (
     ActuatorState,
@@ -132,6 +134,7 @@ class Engine:
         self._follow_bumps(now)
         self.channels.tick(now, out)
         self.desk.tick(now, self.channels.figures_at(now))
+        self.response.sources.tick(now)
         self.desk.report(now, "gateway", "clock", not now.trusted, priority=Priority.WARNING)
         self.channels.judge(now, out)
         self.people.tick(now, out)
@@ -170,12 +173,11 @@ class Engine:
 
     def _link(self, now: Moment, event: LinkState, out: Decisions) -> None:
         del out
-        known = {source.id for source in self.site.sources}
-        is_source = event.source in known
-        subject, condition = (event.source, "comm_lost") if is_source else ("gateway", f"{event.source}_lost")
+        if self.response.sources.link(now, event):
+            return
         self.desk.report(
-            now, subject, condition, not event.up, priority=Priority.WARNING, on_s=5, off_s=30,
-            reason=event.detail[:200] or None, source="Limits reference 6.2, signal lost [D]",
+            now, "gateway", f"{event.source}_lost", not event.up, priority=Priority.WARNING, on_s=WIRE_ON_S,
+            off_s=OFF_S, reason=event.detail[:200] or None, source=WIRE_SOURCE,
         )  # fmt: skip
 
     def _disk_space(self, now: Moment, event: DiskSpace, out: Decisions) -> None:

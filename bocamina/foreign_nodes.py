@@ -1,9 +1,8 @@
 """Messages of other makers' nodes to events: what is live, what is history, who is gone, what is asked of us."""
 
 import math
-from typing import Final
 
-from bocamina.samples import canonical_of, sample_of, source_us
+from bocamina.samples import UNKNOWN_KEPT, canonical_of, sample_of, source_us
 from gateway.conditioning.stale import max_age_us
 from gateway.domain.events import Delivery, Pack, Sample
 from gateway.domain.measurement import NamedValue
@@ -15,9 +14,6 @@ from gateway.formats.naming import channel_of
 from gateway.formats.session import Aside, Publication, Session
 from gateway.formats.table import FORMATS
 from gateway.transports.mqtt_messages import Inbound
-
-UNKNOWN_KEPT: Final = 16
-"""Names of a message without any known one that are written down: a slip in the site file shows itself so."""
 
 
 class ForeignSource:

@@ -22,6 +22,7 @@ from alerts.protocols.ventilation import Ventilation
 from alerts.requests import SERVICE
 from alerts.upkeep import Upkeep
 from bocamina.decisions import Decisions
+from bocamina.source_watch import SourceWatch
 from gateway.domain.errors import Refused
 from gateway.domain.events import ActuatorState, HeadCount, NodeStatus, Presence, Request
 from gateway.domain.figures import Figures
@@ -58,6 +59,7 @@ class Response:
         self.outbox = Outbox(site)
         self.answers = Answers(site, self.outbox)
         self.upkeep = Upkeep(site, overdue)
+        self.sources = SourceWatch(site, desk)
         self._notices: list[dict[str, Any]] = []
         desk.orders.by_hand = self._by_hand
         self._writer = Writer(site)
@@ -128,7 +130,9 @@ class Response:
         if "count" in request.args:
             self._counted(moment, request)
             return
-        zone = request.args.get("zone")
+        if "zone" not in request.args:  # left out it must not read as outside
+            raise Refused("presence: `zone` is missing; expected a zone id, or null for outside")
+        zone = request.args["zone"]
         if zone is not None and not isinstance(zone, str):
             raise Refused(f"presence: `zone` is {zone!r}; expected a zone id or null")
         if not request.target:
@@ -228,6 +232,9 @@ class Response:
             alarm = self.desk.alarm(transition.alarm)
             if alarm is None or alarm.drill:
                 continue
+            if not alarm.beyond:
+                for silent in self.sources.uncovered(alarm):
+                    self._offer(moment, silent)
             if alarm.state is State.NORMAL:
                 self.outbox.ended(alarm.alarm)
             elif alarm.state in {State.ACKED, State.LATCHED_ACKED} and alarm.acknowledged_by:
@@ -239,6 +246,8 @@ class Response:
         out.messages += self.outbox.step(moment)
 
     def _offer(self, moment: Moment, alarm: Alarm) -> None:
+        if self.sources.covers(alarm):
+            return
         state, people = self.occupancy.state(alarm.zone, moment) if alarm.zone else ("unknown", None)
         inside = Inside(state, people)
         self.outbox.offer(moment, alarm, lambda code, lang: self._writer.alarm(alarm, code, inside, lang))
@@ -306,6 +315,7 @@ class Response:
             "commander": self.commander.dump(),
             "outbox": self.outbox.dump(),
             "answers": self.answers.dump(),
+            "sources": self.sources.dump(),
             "upkeep": self.upkeep.dump(),
         }
 
@@ -321,6 +331,8 @@ class Response:
         self.outbox.load(state["outbox"])
         if "answers" in state:  # not in snapshots of the first versions
             self.answers.load(state["answers"])
+        if "sources" in state:  # likewise
+            self.sources.load(state["sources"])
         if "upkeep" in state:  # not in snapshots of the first versions
             self.upkeep.load(state["upkeep"])
 

@@ -13,7 +13,7 @@ from gateway.formats.units import to_canonical
 MAX_TIME_S: Final = 1e11
 """A source time beyond this size (year 5138) cannot be held in 64 bits of µs with room; the sample has none then."""
 UNKNOWN_KEPT: Final = 16
-"""Unknown names of a pack that are written down."""
+"""Unknown names of a pack that are written down: a slip in the site file shows itself so."""
 
 
 def canonical_of(item: NamedValue, quantity: str) -> float | None:

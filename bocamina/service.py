@@ -17,18 +17,19 @@ from typing import Any, Final, NamedTuple
 import bocamina
 from alerts.commander import command_document
 from alerts.notify.dispatch import Dispatch
-from bocamina.aftermath import Aftermath, encode
+from bocamina.aftermath import Aftermath, encode, properties_of
 from bocamina.backpressure import HIGH_WATER, Backpressure
 from bocamina.clock import EngineClock
 from bocamina.corrections import Corrector
 from bocamina.disk_room import DiskRoom
 from bocamina.engine import Engine
 from bocamina.flow import FlowWatch, silence_s
-from bocamina.inbound import KEPT_PAYLOAD, MqttListener, SerialListener
+from bocamina.inbound import KEPT_PAYLOAD, MqttListener
 from bocamina.modbus_listener import BusAnswer, ModbusListener, open_buses
 from bocamina.publisher import Publisher
 from bocamina.restore import restore
 from bocamina.sealer import ArchiveState
+from bocamina.serial_listener import SerialListener
 from bocamina.service_manager import ServiceManager
 from bocamina.sms_modem import SOURCE as MODEM
 from bocamina.sms_modem import open_modem
@@ -74,6 +75,12 @@ class _Bytes(NamedTuple):
 class _SerialLink(NamedTuple):
     source: str
     up: bool
+    detail: str
+
+
+class _Subscription(NamedTuple):
+    topic: str
+    granted: bool
     detail: str
 
 
@@ -145,6 +152,7 @@ class GatewayService:
             on_link=lambda up, detail: self._inbox.put(LinkState("mqtt", up, detail)),
             on_remembered=lambda messages, complete: self._inbox.put(_Remembered(messages, complete)),
             offline_status=encode(self._status("offline", moment)),
+            on_subscription=lambda topic, granted, detail: self._inbox.put(_Subscription(topic, granted, detail)),
         )  # fmt: skip
         self._aftermath = Aftermath(self._link, self._topics, self._dispatch)
         self._writer = JournalWriter(
@@ -345,6 +353,11 @@ class GatewayService:
             if item.up and self._remembered and item.source == "mqtt":
                 self._republish()
             return [item]
+        if isinstance(item, _Subscription):
+            named = [source.id for source in self.site.sources if source.topic == item.topic]
+            for name in named or [item.topic]:
+                self._note_link(name, item.granted, item.detail)
+            return [LinkState(name, item.granted, item.detail) for name in named]
         if isinstance(item, Corrected | Counted):
             return [item]
         if isinstance(item, _Remembered):
@@ -359,9 +372,10 @@ class GatewayService:
         decisions = self._engine.step(moment, events)
         self._steps += 1
         for command in decisions.commands:
+            document = command_document(command)
             self._link.publish(
-                self._topics.of(TopicKind.COMMAND, command.actuator), encode(command_document(command)),
-                expiry_s=command.expires_in_s,
+                self._topics.of(TopicKind.COMMAND, command.actuator), encode(document),
+                expiry_s=command.expires_in_s, **properties_of(document),
             )  # fmt: skip
         if decisions.settled:
             decisions.documents |= self._engine.changed_documents(moment)
@@ -403,7 +417,8 @@ class GatewayService:
             self._aftermath.publish(f"exposure/{ident}", exposure)
         self._aftermath.turn()
         if moment.now_us >= self._next_status_us:
-            self._next_status_us = moment.now_us + STATUS_EVERY_US
+            due = self._next_status_us + STATUS_EVERY_US  # of the last due time: a late turn delays no later one
+            self._next_status_us = due if due > moment.now_us else moment.now_us + STATUS_EVERY_US
             self._aftermath.publish("gateway/status", self._status(self._state(), moment))
 
     def _republish(self) -> None:

@@ -13,13 +13,15 @@ from firmware_sim.devices.bocamina_node import BocaminaNode
 from firmware_sim.devices.dust_sensors import DUST_SENSORS
 from firmware_sim.devices.fan import FanController
 from firmware_sim.devices.faults import SerialDevice
+from firmware_sim.devices.foreign_device import ForeignDevice
+from firmware_sim.devices.foreign_nodes import foreign_devices
 from firmware_sim.devices.gas_modules import GAS_MODULES
 from firmware_sim.devices.modbus_devices import MODBUS_DEVICES, modbus_device
 from firmware_sim.devices.modbus_slave import ModbusSlave, SlaveBus
 from firmware_sim.devices.mqtt_actuator import MqttActuator
 from firmware_sim.devices.mqtt_client import Broker, MqttClient
 from firmware_sim.devices.mqtt_node import MqttNode
-from firmware_sim.devices.plantower import Plantower
+from firmware_sim.devices.plantower import MODELS, Plantower
 from firmware_sim.devices.serial_line import SerialLine
 from firmware_sim.devices.siren import SirenController
 from firmware_sim.devices.winsen_ze03 import GASES, WinsenZE03
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 TURN_S: Final = 0.05
 """[s] Pause between two turns of everything."""
 
-Device = SerialLine | MqttNode | MqttActuator
+Node = MqttNode | ForeignDevice
+Device = SerialLine | Node | MqttActuator
 
 
 class Simulator:
@@ -51,7 +54,7 @@ class Simulator:
         root = f"bocamina/v1/{site['site']['id']}/"
         sensors = [dict(row) for row in site.get("sensors", ())]
         self.lines: dict[str, SerialLine] = {}
-        self.nodes: dict[str, MqttNode] = {}
+        self.nodes: dict[str, Node] = {}
         for source in site.get("sources", ()):
             own = [row for row in sensors if row["source"] == source["id"]]
             if source["kind"] == "serial":
@@ -68,12 +71,15 @@ class Simulator:
         self._devices: dict[str, Device] = {**self.lines, **self.nodes, **self.actuators}
         for event in mine.scenario.events:
             if event.do == "wire_fault":
-                self._device(event.args["device"])
+                found = self._device(event.args["device"])
+                if isinstance(found, ForeignDevice) and event.args["kind"] not in found.faults:
+                    known = ", ".join(found.faults)
+                    raise ScenarioError(f"{event.args['kind']!r} is no fault of {event.args['device']}; it has {known}")
         self._people = MqttClient(broker, root, "sim-people", ("gateway/status", "reply/+"), status=False)
 
     def run(self) -> None:
         """Live until `stop`. Raises OSError when a port cannot be made; leaves nothing behind."""
-        mqtt: list[MqttNode | MqttActuator] = [*self.nodes.values(), *self.actuators.values()]
+        mqtt: list[Node | MqttActuator] = [*self.nodes.values(), *self.actuators.values()]
         try:
             for line in self.lines.values():
                 line.plug()
@@ -101,7 +107,7 @@ class Simulator:
             raise ScenarioError(f"{name!r} is no device here; expected one of {', '.join(self._devices)}")
         return self._devices[name]
 
-    def _turn_until_stopped(self, mqtt: list[MqttNode | MqttActuator]) -> None:
+    def _turn_until_stopped(self, mqtt: list[Node | MqttActuator]) -> None:
         start_s = last_s = time.monotonic()
         self.ready.set()
         while not self._stopping.wait(TURN_S):
@@ -159,8 +165,8 @@ def _readers(sensors: list[dict[str, Any]], mine: Mine) -> Callable[[str], float
 
 def _serial_device(source: Mapping[str, Any], sensors: list[dict[str, Any]], mine: Mine, boot: int) -> SerialDevice:
     read, driver = _readers(sensors, mine), source["driver"]
-    if driver == "plantower-pms":
-        return Plantower(read)
+    if driver in MODELS:
+        return Plantower(read, driver)
     if driver == "winsen-ze03":
         gas = next((row["quantity"] for row in sensors if row["quantity"] in GASES), None)
         if gas is None:
@@ -175,7 +181,7 @@ def _serial_device(source: Mapping[str, Any], sensors: list[dict[str, Any]], min
         return others[driver](read)
     raise ScenarioError(
         f"source {source['id']}: no simulated device speaks {driver!r}; "
-        f"expected one of plantower-pms, winsen-ze03, bocamina-node, {', '.join(others)}"
+        f"expected one of {', '.join((*MODELS, 'winsen-ze03', 'bocamina-node', *others))}"
     )
 
 
@@ -207,9 +213,9 @@ def _slave(source: Mapping[str, Any], sensors: list[dict[str, Any]], mine: Mine)
 
 def _nodes(
     source: Mapping[str, Any], sensors: list[dict[str, Any]], mine: Mine, broker: Broker, root: str, boot: int
-) -> dict[str, MqttNode]:
+) -> Mapping[str, Node]:
     if source["format"] not in ("senml-json", "senml-cbor"):
-        raise ScenarioError(f"source {source['id']}: no simulated node speaks {source['format']}; there is senml")
+        return foreign_devices(source, sensors, mine.value, broker)
     by_node: dict[str, list[dict[str, Any]]] = {}
     for row in sensors:
         by_node.setdefault(row["channel"].partition("/")[0], []).append(row)

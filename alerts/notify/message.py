@@ -44,6 +44,8 @@ class Writer:
         unit = alarm.unit or unit_of(quantity) or ""
         condition = "level" if alarm.condition in LIKE_LEVEL else alarm.condition
         kind = "dust" if quantity in DUST else quantity
+        if alarm.condition == "comm_lost" and sensor is None:
+            kind = "source"
         dead_end = alarm.zone in self._dead_ends and alarm.priority >= Priority.HIGH
         keys = [f"{condition}.dead_end"] if dead_end else []
         keys += [f"{condition}.evacuate"] if alarm.priority is Priority.EVACUATE else []

@@ -60,6 +60,8 @@ def report_presence(body: PresenceReport, services: Svc, session: Commander) -> 
 def _check(services: Services, body: PresenceReport) -> None:
     if (body.person is None) == (body.count is None):
         raise Problem(422, "person, count: expected one of them, a person seen or a count of people", kind="invalid")
+    if body.person is not None and "zone" not in body.model_fields_set:  # left out it must not read as outside
+        raise Problem(422, "zone: missing; expected a zone id, or null for outside", kind="invalid")
     if body.count is not None and body.zone is None:
         raise Problem(422, "zone: a count needs the zone that was counted", kind="invalid")
     if body.zone is not None and body.zone not in {zone.id for zone in services.site.zones}:

@@ -11,10 +11,12 @@ import typer
 from gateway.domain.errors import ConfigError
 from gateway.domain.limits import regimes
 from gateway.domain.names import expected_one_of
+from gateway.exposure.mixtures import GROUPS
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "es": {
-        "regime": "régimen", "kind": "límite", "method": "método", "bound": "valor límite", "value": "medido",
+        "regime": "régimen", "kind": "límite", "method": "método", "bound": "valor límite",
+        "value": "mejor estimación",
         "bounds": "entre", "coverage": "datos válidos", "verdict": "resultado",
         "source": "fuente", "exceeded": "EXCEDIDO", "compliant": "dentro del límite",
         "indeterminate": "datos insuficientes", "unconfirmed": "valor por confirmar", "unknown": "?",
@@ -22,6 +24,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "instant": "instantáneo", "excursion": "pico", "head": "{samples} muestras, {covered} con datos válidos, "
         "{gap} sin datos", "figures": "media {mean}, E8 {e8}, media del turno {mean_shift}, peor 15 min {stel_max}, "
         "pico {peak} {unit}", "mixture": "Mezclas (Em = Σ C/L; excede por encima de 1)", "none": "sin límites",
+        "chemical_asphyxiants": "asfixiantes químicos", "respiratory_irritants": "irritantes respiratorios",
+        "pneumoconiosis_dusts": "polvos de neumoconiosis",
         "frequency": "por encima de {above} {unit} (media de 1 min): {episodes} veces, la más larga {longest} min, la "
         "pausa más corta {closest} min", "too_long": "DEMASIADO LARGA", "too_often": "DEMASIADAS VECES",
         "too_close": "DEMASIADO SEGUIDAS",
@@ -32,7 +36,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "note": "Un resultado sin «EXCEDIDO» no autoriza el ingreso a ninguna labor.",
     },
     "en": {
-        "regime": "regime", "kind": "limit", "method": "method", "bound": "limit value", "value": "measured",
+        "regime": "regime", "kind": "limit", "method": "method", "bound": "limit value",
+        "value": "best estimate",
         "bounds": "between", "coverage": "valid data", "verdict": "result", "source": "source",
         "exceeded": "EXCEEDED", "compliant": "within the limit", "indeterminate": "not enough data",
         "unconfirmed": "unconfirmed value", "unknown": "?", "e8": "E8 (÷ 8 h)", "brief_scala": "Brief & Scala",
@@ -50,6 +55,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 
+_MEMBERS: Final = {**GROUPS, "pneumoconiosis_dusts": ("silica_respirable",)}
 _LARGE: Final = 256_000_000
 """[bytes] Files above keep their numbers on disk while they are judged: half of the memory of the smallest gateway."""
 
@@ -186,9 +192,19 @@ def _print(document: Mapping[str, Any], words: Mapping[str, str]) -> None:
     if document["mixture"]:
         console.print(words["mixture"])
         for row in document["mixture"]:
-            verdict = words["exceeded"] if row["exceeded"] else "≤ 1"
-            console.print(f"  {row['regime']} {row['group']} {row['kind']}: {row['index']:.4g}  {verdict}")
+            open_or_kept = words["indeterminate"] if _lacks_data(row, document["substances"]) else "≤ 1"
+            verdict = words["exceeded"] if row["exceeded"] else open_or_kept
+            group = words.get(row["group"], row["group"].replace("_", " "))
+            console.print(f"  {row['regime']} {group} {row['kind']}: {row['index']:.4g}  {verdict}")
     console.print(words["note"])
+
+
+def _lacks_data(mixture: Mapping[str, Any], substances: Mapping[str, Any]) -> bool:
+    """Whether a member's own figure is open: an index that takes its gaps as clean air keeps no limit."""
+    members = _MEMBERS.get(mixture["group"]) or mixture["group"].split("+")
+    rows = (row for name in members if name in substances for row in substances[name]["limits"])
+    same = (row for row in rows if (row["regime"], row["kind"]) == (mixture["regime"], mixture["kind"]))
+    return any(row["verdict"] == "indeterminate" for row in same)
 
 
 def _remarks(row: Mapping[str, Any], unit: str, words: Mapping[str, str]) -> Iterator[str]:

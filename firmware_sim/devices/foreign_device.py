@@ -19,6 +19,11 @@ class ForeignDevice:
         self._due_s = 0.0
         self.fault = "none"
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What may be set."""
+        return (*LINK_FAULTS, *self.FAULTS)
+
     def start(self) -> None:
         """Power on."""
         self.link.start()
@@ -32,8 +37,8 @@ class ForeignDevice:
 
         unplugged: the link drops and the last will speaks; silence: connected and mute.
         """
-        if kind not in (*LINK_FAULTS, *self.FAULTS):
-            raise ValueError(f"{kind!r} is no fault of it; expected one of {', '.join((*LINK_FAULTS, *self.FAULTS))}")
+        if kind not in self.faults:
+            raise ValueError(f"{kind!r} is no fault of it; expected one of {', '.join(self.faults)}")
         self.fault = kind
         if kind == "unplugged":
             self.link.drop()

@@ -180,7 +180,7 @@ class Modem:
 
     def _begin(self, now_us: int) -> Script:
         """From the first `AT` to a modem that can send."""
-        trouble = yield from self._start.script(self._events)
+        trouble = yield from self._start.script(self._take)
         if trouble:
             self._down(trouble)
             return
@@ -188,6 +188,9 @@ class Modem:
         self._tell(State(up=True, detail="the modem is ready"))
         if not self._start.text_mode:
             yield from self._fetch_all(now_us)
+
+    def _take(self, event: Event) -> None:
+        self._events.append(event)
 
     def _watch(self) -> Script:
         yield Command("AT")

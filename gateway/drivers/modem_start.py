@@ -1,6 +1,6 @@
 """From the first `AT` to a modem that can send: its SIM card, its network, its mode. Pure; scripts as in `modem.py`."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final
 
 from gateway.drivers.modem_events import Event, PinTried
@@ -8,6 +8,7 @@ from gateway.drivers.modem_line import Command
 from gateway.drivers.modem_replies import Reply, registration, signal_dbm
 
 Script = Generator[Command, Reply, None]
+Tell = Callable[[Event], None]
 TRIES: Final = 3
 HELLO_S: Final = 2.0
 
@@ -22,8 +23,8 @@ class ModemStart:
         self.network: int | None = None
         self.signal_dbm: int | None = None
 
-    def script(self, events: list[Event]) -> Generator[Command, Reply, str]:
-        """Why it cannot send, one sentence; empty: it can. events: what is to be told meanwhile is added there."""
+    def script(self, tell: Tell) -> Generator[Command, Reply, str]:
+        """Why it cannot send, one sentence; empty: it can. tell: takes what is to be told meanwhile."""
         for _ in range(TRIES):  # it may still be starting, or have half a command of somebody else
             reply = yield Command("AT", timeout_s=HELLO_S)
             if reply.ok:
@@ -32,7 +33,7 @@ class ModemStart:
             return reply.error
         yield Command("ATE0")
         yield Command("AT+CMEE=1")
-        trouble = yield from self._unlock(events)
+        trouble = yield from self._unlock(tell)
         if trouble:
             return trouble
         yield from self.look_around()
@@ -48,7 +49,7 @@ class ModemStart:
         yield Command("AT+CNMI=2,1,0,1,0")
         return ""
 
-    def _unlock(self, events: list[Event]) -> Generator[Command, Reply, str]:
+    def _unlock(self, tell: Tell) -> Generator[Command, Reply, str]:
         """The SIM card, with its PIN if it asks and it was not tried before; what is wrong with it."""
         reply = yield Command("AT+CPIN?", "+CPIN:", needed=True)
         said = reply.lines[0].partition(":")[2].strip() if reply.lines else ""
@@ -59,13 +60,14 @@ class ModemStart:
         if self._pin is None or not self._pin.isdecimal():
             return "the SIM card asks for its PIN, and there is none that was not tried; see sms.pin_file"
         pin, self._pin = self._pin, None  # never twice
-        events.append(PinTried(None))
+        tell(PinTried(None))
         reply = yield Command(f'AT+CPIN="{pin}"', timeout_s=15.0)
         if reply.ok:
             reply = yield Command("AT+CPIN?", "+CPIN:", needed=True, timeout_s=15.0)
         accepted = reply.ok and any("READY" in line for line in reply.lines)
-        events.append(PinTried(accepted))
-        return "" if accepted else "the SIM card did not take its PIN; it is not tried again until sms.pin_file is changed"
+        tell(PinTried(accepted))
+        refused = "the SIM card did not take its PIN; it is not tried again until sms.pin_file is changed"
+        return "" if accepted else refused
 
     def look_around(self) -> Script:
         """Network and signal."""

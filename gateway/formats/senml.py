@@ -117,6 +117,7 @@ def resolve(records: Iterable[Record], now_s: float) -> list[NamedValue]:
     base_unit: str | None = None
     base_time: float | None = None
     base_value = 0.0
+    has_base_value = has_base = False
     resolved: list[NamedValue] = []
     number = -1
     for number, r in enumerate(records):
@@ -129,7 +130,8 @@ def resolve(records: Iterable[Record], now_s: float) -> list[NamedValue]:
         if r.bu is not UNSET:
             base_unit = r.bu or None
         if r.bv is not UNSET:
-            base_value = r.bv
+            base_value, has_base_value = r.bv, math.isfinite(r.bv)
+        has_base = has_base or r.bv is not UNSET or r.bs is not UNSET
         name = base_name if r.n is UNSET else base_name + r.n
         value: float | str | bool | None
         if r.v is not UNSET:
@@ -139,9 +141,11 @@ def resolve(records: Iterable[Record], now_s: float) -> list[NamedValue]:
             if r.vs is not UNSET or r.vb is not UNSET or r.vd is not UNSET:
                 raise FormatError("senml", f"record {number} ({name}): more than one value, expected at most one")
         else:
-            kind, value = _other_value(r, number, name)
+            kind, value = _other_value(r, number, name, in_base=has_base)
             if kind == 0:
                 continue
+            if kind == 2:
+                value = base_value if has_base_value else None
         try:
             quantity = _checked_quantity(name)
         except FormatError as error:
@@ -178,8 +182,11 @@ def _canonical(
     return quantity, value, unit_of(quantity)
 
 
-def _other_value(r: Record, number: int, name: str) -> tuple[int, str | bool | None]:
-    """The value of a record without `v`: (0 for a record of base fields only, else 1; the value, None for a sum)."""
+def _other_value(r: Record, number: int, name: str, *, in_base: bool) -> tuple[int, str | bool | None]:
+    """The value of a record without `v`: (0 for a record of base fields only, else 1; the value, None for a sum).
+
+    in_base: a base value or base sum is in force. Then a missing part counts 0 (RFC 8428, 4.1): 2, the base is all.
+    """
     given = [value for value in (r.vs, r.vb, r.vd) if value is not UNSET]
     if len(given) > 1:
         raise FormatError("senml", f"record {number} ({name}): {len(given)} values, expected at most one")
@@ -191,6 +198,8 @@ def _other_value(r: Record, number: int, name: str) -> tuple[int, str | bool | N
         return 1, None
     if r.n is UNSET and r.u is UNSET and r.t is UNSET and r.ut is UNSET:
         return 0, None
+    if in_base:
+        return 2, None
     raise FormatError("senml", f"record {number} ({name}): no value, expected one of v, vs, vb, vd or s")
 
 

@@ -1,7 +1,7 @@
 """Reads the archive through DuckDB: no extension is ever loaded or fetched, no file is written."""
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,13 @@ from gateway.domain.history import DAY_US
 from gateway.domain.moment import NO_TIME
 from gateway.stores.archive import UNTIMED, Archive, FileKind, Manifest, begin_us
 from gateway.stores.archive_files import readings_from
+from gateway.stores.archive_months import TRIES, Months
 from gateway.stores.journal import SensorRecord
 from gateway.stores.reading_rows import READING, Catalog, Readings, ordered
+from gateway.stores.rollups import FIGURES, HOUR_US, MINUTE_US, coarser
 
 READINGS_AT_ONCE: Final = 250_000
 """About how many readings of a day are in memory for a page: a part of a day, as large as that."""
-TRIES: Final = 3
-"""A file may be superseded between a look at the manifest and the reading: the next look names the new one."""
 
 _SETTINGS: Final = {
     "autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "2",
@@ -32,21 +32,6 @@ SELECT series, ifnull(ms * 1000 + us, {NO_TIME}) AS time_us, n, i,
     coalesce(raw, scaled::DOUBLE / per_unit::DOUBLE, value) AS raw, quality, reason, delivery, seq, trusted
 FROM read_parquet(?) WHERE series IN (SELECT unnest(?))
 """  # noqa: S608  our own number only
-_ROLLUPS: Final = """
-SELECT time // $step * $step AS time, sensor, unit, sum(mean * covered_us) / nullif(sum(covered_us), 0) AS mean,
-    min(low) AS low, max(high) AS high, sum(covered_us)::BIGINT AS covered_us, sum(good)::INTEGER AS good,
-    sum(uncertain)::INTEGER AS uncertain, sum(bad)::INTEGER AS bad, sum(late)::INTEGER AS late
-FROM (SELECT * REPLACE (CASE WHEN covered_us = 0 THEN NULL ELSE mean END AS mean,
-        CASE WHEN isnan(low) THEN NULL ELSE low END AS low, CASE WHEN isnan(high) THEN NULL ELSE high END AS high)
-    FROM read_parquet($files) WHERE time >= $start AND time < $end AND ($every OR sensor IN (SELECT unnest($sensors))))
-GROUP BY ALL ORDER BY 1, 2, 3 LIMIT $limit
-"""
-_SAME_STEP: Final = """
-SELECT time, sensor, unit, mean, low, high, covered_us, good, uncertain, bad, late
-FROM read_parquet($files) WHERE time >= $start AND time < $end AND ($every OR sensor IN (SELECT unnest($sensors)))
-ORDER BY 1, 2, 3 LIMIT $limit
-"""
-_COLUMNS: Final = _SAME_STEP.replace(" LIMIT $limit", "")
 
 
 def available() -> bool:
@@ -63,6 +48,7 @@ class ArchiveReader:
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
+        self.months = Months(archive)
         self._lock = threading.Lock()
         self._connection: Any = None
         self._held: tuple[tuple[Any, ...], Readings] | None = None
@@ -87,34 +73,20 @@ class ArchiveReader:
         sensors: Collection[str] | None, limit: int,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """The first `limit` bins of sealed days: (time, sensor, unit, mean, low, high, covered_us, good … late)."""
-        query = _SAME_STEP if step_us == {"minutes": 60_000_000, "hours": 3_600_000_000}.get(kind) else _ROLLUPS
-        for attempt in range(TRIES):
-            files = [str(path) for path in self._files(days, kind)]
-            if not files:
-                return []
-            values = {
-                "files": files, "start": start_us, "end": end_us, "every": sensors is None,
-                "sensors": list(sensors or ()), "limit": limit,
-            } | ({} if query is _SAME_STEP else {"step": step_us})  # fmt: skip
-            try:
-                rows: list[tuple[Any, ...]] = self.query(query, values).fetchall()
-            except StoreFailed:
-                if attempt == TRIES - 1 or all(Path(file).exists() for file in files):
-                    raise
-            else:
-                return rows
-        return []
-
-    def rollup_columns(
-        self, days: Sequence[str], kind: FileKind, start_us: int, end_us: int, sensors: Collection[str]
-    ) -> dict[str, npt.NDArray[Any]]:
-        """The bins of some sensors on sealed days as columns, by time: for charts and for recomputation."""
-        files = [str(path) for path in self._files(days, kind)]
-        values = {"files": files, "start": start_us, "end": end_us, "every": False, "sensors": list(sensors)}
-        if not files:
-            return {}
-        columns: dict[str, npt.NDArray[Any]] = self.query(_COLUMNS, values).fetchnumpy()
-        return columns
+        rows: list[tuple[Any, ...]] = []
+        at = 0
+        while at < len(days) and len(rows) < limit:
+            # as many days as the limit is likely to need: a page of a year does not read the year
+            bins_a_day = max(1, self._bins_of(days[at], kind, sensors) * kind_us(kind) // step_us)
+            some = days[at : at + 1 + (limit - len(rows)) // bins_a_day]
+            at += len(some)
+            keys, figures = self.months.read(some, kind, start_us, end_us, sensors)
+            figures = coarser(figures, step_us) if step_us != kind_us(kind) else figures
+            order = np.lexsort((figures["series"], figures["time"]))[: limit - len(rows)]
+            figures = figures[order] if len(keys) > 1 else figures[: limit - len(rows)]
+            columns = zip(*(figures[name].tolist() for name in ("series", *FIGURES)), strict=True)
+            rows += [(time_us, *keys[number], *more) for number, time_us, *more in columns]
+        return rows
 
     def query(self, sql: str, values: Any) -> Any:
         """A result of DuckDB on a cursor of its own."""
@@ -126,11 +98,10 @@ class ArchiveReader:
         except duckdb.Error as error:
             raise StoreFailed(f"{self.archive.folder}: {' '.join(str(error).split())[:300]}") from error
 
-    def _files(self, days: Iterable[str], kind: FileKind) -> Iterator[Path]:
-        for day in days:
-            manifest = self.archive.manifest(day)
-            if manifest is not None:
-                yield from (self.archive.path(manifest, file) for file in manifest.of_kind(kind))
+    def _bins_of(self, day: str, kind: FileKind, sensors: Collection[str] | None) -> int:
+        manifest = self.archive.manifest(day)
+        rows = sum(file.rows for file in manifest.of_kind(kind)) if manifest is not None else 0
+        return rows if sensors is None else min(rows, len(sensors) * DAY_US // kind_us(kind))
 
     def _part(self, day: str, catalog: Catalog, span: tuple[int, int] | None) -> Readings:
         for attempt in range(TRIES):
@@ -175,6 +146,11 @@ class ArchiveReader:
                 self._connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
                 self._connection.execute("SET parquet_metadata_cache = true")  # a footer is parsed once: 2 ms a day
             return self._connection.cursor()
+
+
+def kind_us(kind: FileKind) -> int:
+    """How long the bins of a kind of rollup are."""
+    return {"minutes": MINUTE_US, "hours": HOUR_US}[kind]
 
 
 def _fields(series: Any) -> tuple[str, str, str, str]:

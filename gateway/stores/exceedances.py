@@ -1,21 +1,33 @@
-"""How often each sensor was above a level: the manifests say which files can know, DuckDB counts in those alone."""
+"""How often each sensor was above a level, over years: two threads, one column, nothing that the manifests exclude.
+
+The manifests hold the highest value of each sensor's row group, so that a row group that cannot hold an exceedance is
+never opened. Of the others the whole steps are read alone; qualities and what is no whole step only where those, or
+what the file says of the rest, may be above.
+"""
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from gateway.domain.errors import StoreFailed
 from gateway.domain.history import DAY_US
-from gateway.stores.archive import begin_us
-from gateway.stores.archive_reader import ArchiveReader
+from gateway.domain.quality import Quality
+from gateway.stores.archive import Archive, ArchivedFile, begin_us
+from gateway.stores.archive_files import pyarrow
+from gateway.stores.archive_months import TRIES, Months
 
-# In whole steps first: the column that is compared is the small integer one, `value` is nearly always absent.
-_QUERY = """
-SELECT sensor, count(*), min(ms), max(ms), max(ifnull(scaled::DOUBLE / per_unit::DOUBLE, value))
-FROM read_parquet($files) WHERE series IN (SELECT unnest($series))
-    AND (scaled > $steps OR (value > $level AND NOT isnan(value))) AND quality <> 2
-GROUP BY sensor
-"""
+_Above = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+"""Places in a row group, in order, and the values there."""
+
+THREADS: Final = 2
+_NONE: Final = -(2**31)
+_VALUE: Final = 9
+"""Place of `value` among the columns."""
 
 
 class Exceedance(NamedTuple):
@@ -28,44 +40,152 @@ class Exceedance(NamedTuple):
     highest: float
 
 
+class _Hit(NamedTuple):
+    """Of one row group: how many readings are above, and the places in it of the first and the last."""
+
+    sensor: str
+    day: str
+    path: Path
+    group: int
+    readings: int
+    highest: float
+    places: tuple[int, int]
+
+
 def exceedances(
-    reader: ArchiveReader, levels: Mapping[str, float], start_us: int, end_us: int, *, everywhere: bool = False
+    archive: Archive, levels: Mapping[str, float], start_us: int, end_us: int, *, everywhere: bool = False
 ) -> list[Exceedance]:
     """Sensors with readings above `levels` [canonical unit] on sealed days that lie in [start, end) µs UTC, by id.
 
-    everywhere: also where the manifests exclude it, for a benchmark.
+    everywhere: also where the manifests exclude it, for a benchmark. Raises StoreFailed, OperationFailed.
     """
-    asked: dict[tuple[float, int, tuple[int, ...]], list[str]] = defaultdict(list)
-    for day in reader.archive.days():
-        manifest = reader.archive.manifest(day)
-        if manifest is None or begin_us(day) < start_us or begin_us(day) + DAY_US > end_us:
+    pyarrow()
+    days = days_within(archive, start_us, end_us)
+    for attempt in range(TRIES):
+        try:
+            with ThreadPoolExecutor(THREADS) as pool:
+                found = pool.map(lambda day: list(_of_day(archive, day, levels, everywhere=everywhere)), days)
+                hits = [hit for of_day in found for hit in of_day]
+            by_sensor: dict[str, list[_Hit]] = {}
+            for hit in hits:
+                by_sensor.setdefault(hit.sensor, []).append(hit)
+            return [_together(sensor, by_sensor[sensor]) for sensor in sorted(by_sensor)]
+        except FileNotFoundError as error:  # superseded by a sealing meanwhile
+            if attempt == TRIES - 1:
+                raise StoreFailed(f"{error.filename or archive.folder}: is missing") from error
+    raise AssertionError("the last try returns or raises")
+
+
+def hours_above(archive: Archive, levels: Mapping[str, float], start_us: int, end_us: int) -> dict[str, int]:
+    """In how many hours each sensor had a value above its level, out of the rollups alone; see `exceedances`."""
+    keys, figures = Months(archive).read(
+        days_within(archive, start_us, end_us), "hours", start_us, end_us, None, ("time", "high")
+    )
+    limits = np.array([levels.get(sensor, math.inf) for sensor, _unit in keys])
+    above = figures["high"] > limits[figures["series"]] if keys else np.zeros(0, np.bool_)
+    counts = np.bincount(figures["series"][above], minlength=len(keys)).tolist()
+    found: dict[str, int] = {}
+    for (sensor, _unit), count in zip(keys, counts, strict=True):
+        if count:
+            found[sensor] = found.get(sensor, 0) + count
+    return found
+
+
+def days_within(archive: Archive, start_us: int, end_us: int) -> list[str]:
+    """The sealed days that lie in [start, end) µs UTC as a whole."""
+    return [day for day in archive.days() if start_us <= begin_us(day) and begin_us(day) + DAY_US <= end_us]
+
+
+def _of_day(archive: Archive, day: str, levels: Mapping[str, float], *, everywhere: bool) -> Iterator[_Hit]:
+    manifest = archive.manifest(day)
+    for file in manifest.of_kind("readings") if manifest is not None else ():
+        asked = {
+            group: levels[one.sensor]
+            for group, one in enumerate(file.series)
+            if one.sensor in levels and (everywhere or (one.high is not None and one.high > levels[one.sensor]))
+        }
+        if asked:
+            yield from _of_file(archive.folder / day / file.name, day, file, asked)
+
+
+def _of_file(path: Path, day: str, file: ArchivedFile, asked: Mapping[int, float]) -> Iterator[_Hit]:
+    pa = pyarrow()
+    try:
+        with pa.parquet.ParquetFile(path, memory_map=True) as opened:
+            count = opened.metadata.num_row_groups
+            if count != len(file.series):
+                raise StoreFailed(f"{path}: {count} row groups, its manifest has {len(file.series)}")
+            found = _above_in_steps(pa, opened, file, asked)
+            found |= _above_in_the_rest(opened, asked, found)
+            if not found:
+                return
+            groups = sorted(found)
+            quality = opened.read_row_groups(groups, columns=["quality"], use_threads=False).column(0).to_numpy()
+            at = 0
+            for group in groups:
+                places, values = found[group]
+                trusted = quality[at + places] != Quality.BAD
+                places, values = places[trusted], values[trusted]
+                one = file.series[group]
+                at += one.rows
+                if places.size:
+                    span = int(places[0]), int(places[-1])
+                    yield _Hit(one.sensor, day, path, group, places.size, float(values.max()), span)
+    except pa.ArrowException as error:
+        raise StoreFailed(f"{path}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _above_in_steps(pa: Any, opened: Any, file: ArchivedFile, asked: Mapping[int, float]) -> dict[int, _Above]:
+    """Of each row group with values in whole steps: those that are above."""
+    stepped = [group for group in asked if file.series[group].per_unit]
+    if not stepped:
+        return {}
+    column = opened.read_row_groups(stepped, columns=["scaled"], use_threads=False).column(0)
+    steps = pa.compute.fill_null(column, _NONE).to_numpy()
+    found, at = {}, 0
+    for group in stepped:
+        one = file.series[group]
+        mine = steps[at : at + one.rows]
+        at += one.rows
+        # steps that may be above; the division decides, bit for bit
+        near = math.floor(max(min(asked[group] * one.per_unit, -_NONE), _NONE)) - 1
+        if mine.max() > near:
+            places = np.flatnonzero((mine > near) & (mine != _NONE))
+            values = mine[places] / one.per_unit
+            places, values = places[values > asked[group]], values[values > asked[group]]
+            if places.size:
+                found[group] = places, values
+    return found
+
+
+def _above_in_the_rest(
+    opened: Any, asked: Mapping[int, float], before: Mapping[int, _Above]
+) -> dict[int, _Above]:
+    """The same with values that are no whole steps, of row groups that may have one above, as the footer says."""
+    found = {}
+    for group, level in asked.items():
+        statistics = opened.metadata.row_group(group).column(_VALUE).statistics
+        if statistics is not None and not (statistics.has_min_max and statistics.max > level):
             continue
-        for file in manifest.of_kind("readings"):
-            alike: dict[tuple[float, int], list[int]] = defaultdict(list)
-            for number, one in enumerate(file.series):
-                level = levels.get(one.sensor, math.inf)
-                if level < math.inf and (everywhere or (one.high is not None and one.high > level)):
-                    alike[level, one.per_unit].append(number)
-            for (level, per_unit), mine in alike.items():
-                asked[level, per_unit, tuple(mine)].append(str(reader.archive.path(manifest, file)))
-    found: dict[str, Exceedance] = {}
-    for (level, per_unit, numbers), files in asked.items():
-        values: dict[str, Any] = {"files": files, "series": list(numbers)}
-        # k / per_unit > level has the same k as k > floor(level · per_unit), save for the rounding of one division
-        steps = math.floor(level * (per_unit or 1))
-        while per_unit and steps / per_unit > level:
-            steps -= 1
-        while per_unit and (steps + 1) / per_unit <= level:
-            steps += 1
-        values |= {"steps": steps, "level": level}
-        for sensor, count, first_ms, last_ms, highest in reader.query(_QUERY, values).fetchall():
-            new, before = Exceedance(sensor, count, first_ms * 1000, last_ms * 1000, highest), found.get(sensor)
-            found[sensor] = new if before is None else _both(new, before)
-    return [found[sensor] for sensor in sorted(found)]
+        values = opened.read_row_group(group, columns=["value"], use_threads=False).column(0).to_numpy()
+        places = np.flatnonzero(values > level)
+        if places.size:
+            steps, in_steps = before.get(group, (places[:0], values[:0]))
+            places, values = np.concatenate([steps, places]), np.concatenate([in_steps, values[places]])
+            order = np.argsort(places)
+            found[group] = places[order], values[order]
+    return found
 
 
-def _both(one: Exceedance, other: Exceedance) -> Exceedance:
-    return Exceedance(
-        one.sensor, one.readings + other.readings, min(one.first_us, other.first_us), max(one.last_us, other.last_us),
-        max(one.highest, other.highest),
-    )  # fmt: skip
+def _together(sensor: str, hits: list[_Hit]) -> Exceedance:
+    days = sorted({hit.day for hit in hits})
+    first = min(_ms_at(hit.path, hit.group, hit.places[0]) for hit in hits if hit.day == days[0])
+    last = max(_ms_at(hit.path, hit.group, hit.places[1]) for hit in hits if hit.day == days[-1])
+    readings, highest = sum(hit.readings for hit in hits), max(hit.highest for hit in hits)
+    return Exceedance(sensor, readings, first * 1000, last * 1000, highest)
+
+
+def _ms_at(path: Path, group: int, place: int) -> int:
+    with pyarrow().parquet.ParquetFile(path) as opened:
+        ms: int = opened.read_row_group(group, columns=["ms"], use_threads=False).column(0)[place].as_py()
+    return ms

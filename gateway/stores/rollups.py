@@ -53,9 +53,8 @@ def rolled_up(found: Readings, hold_us: int, step_us: int, start_us: int, end_us
     which = np.repeat(np.arange(first.size), bins_each)
     bins = from_bin[which] + np.arange(which.size) - np.repeat(np.cumsum(bins_each) - bins_each, bins_each)
     parts = np.minimum(last[which], (bins + 1) * step_us) - np.maximum(first[which], bins * step_us)
-    counted = np.unique(times[inside] // step_us)
-    made = np.zeros(np.union1d(counted, bins).size, ROLLUP)
-    at = np.union1d(counted, bins)
+    at = np.union1d(_distinct(times[inside] // step_us), _distinct(bins))
+    made = np.zeros(at.size, ROLLUP)
     made["time"] = at * step_us
     made["mean"] = made["low"] = made["high"] = np.nan
     if bins.size:
@@ -71,6 +70,10 @@ def rolled_up(found: Readings, hold_us: int, step_us: int, start_us: int, end_us
     for name, quality in _COUNTS.items():
         made[name] = np.bincount(places[found["quality"][inside] == quality], minlength=at.size)
     return made
+
+
+def _distinct(ordered: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if ordered.size else ordered
 
 
 def by_sensor(
@@ -91,11 +94,11 @@ def by_sensor(
 
 
 def coarser(fine: Rollups, step_us: int) -> Rollups:
-    """Bins of one series, in order, brought together into larger ones."""
+    """Bins in the order of series, then time, brought together into larger ones."""
     if not fine.size:
         return fine
-    bins = fine["time"] // step_us
-    starts = np.flatnonzero(np.concatenate([[True], bins[1:] != bins[:-1]]))
+    bins, series = fine["time"] // step_us, fine["series"]
+    starts = np.flatnonzero(np.concatenate([[True], (bins[1:] != bins[:-1]) | (series[1:] != series[:-1])]))
     made = np.zeros(starts.size, ROLLUP)
     made["time"], made["series"] = bins[starts] * step_us, fine["series"][starts]
     covered = made["covered_us"] = np.add.reduceat(fine["covered_us"], starts)
@@ -110,4 +113,5 @@ def coarser(fine: Rollups, step_us: int) -> Rollups:
 
 def joined(parts: Iterable[Rollups]) -> Rollups:
     """Parts as one, possibly empty."""
-    return np.concatenate([np.empty(0, ROLLUP), *parts])
+    held = [part for part in parts if part.size]
+    return held[0] if len(held) == 1 else np.concatenate([np.empty(0, ROLLUP), *held])

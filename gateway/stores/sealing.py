@@ -30,6 +30,7 @@ from gateway.stores.archive import (
     write_durably,
 )
 from gateway.stores.archive_files import pyarrow, write_readings
+from gateway.stores.archive_months import Months
 from gateway.stores.archive_reader import ArchiveReader
 from gateway.stores.archive_rollups import write_rollups
 from gateway.stores.cursors import Cursors
@@ -38,7 +39,7 @@ from gateway.stores.past_readings import CURSOR, Past, days_in
 from gateway.stores.paths import archive_folder
 from gateway.stores.reading_rows import READING, Catalog, Readings, ordered, readings_of
 from gateway.stores.redating import Redating
-from gateway.stores.rollups import DEFAULT_HOLD_S, HOUR_US, MINUTE_US, Rollups, by_sensor, coarser
+from gateway.stores.rollups import DEFAULT_HOLD_S, HOUR_US, MINUTE_US, Rollups, by_sensor, coarser, rolled_up
 from gateway.stores.rows import StoredRow
 
 GRACE_US: Final = 2 * HOUR_US
@@ -85,6 +86,7 @@ class _Sealing:
         self._holds_us = {sensor: round(hold * SECOND_US) for sensor, hold in journal.holds_s().items()}
         self._longest_us = max([round(DEFAULT_HOLD_S * SECOND_US), *self._holds_us.values()])
         self._readings = 0
+        self._tails: tuple[str, dict[tuple[str, str], Readings]] = ("", {})
 
     def run(self) -> Sealed:
         pending, looked_n = self._noted()
@@ -103,6 +105,7 @@ class _Sealing:
             if manifest is not None and self._is_scattered(manifest):
                 self._bring_together(manifest)
                 compacted.append(day)
+        Months(self._archive).update(self._now_us)
         waiting = tuple(sorted(day for day in pending if not self._is_over(day)))
         write_durably(self._archive.folder / PENDING, msgspec.json.encode(waiting))
         self._cursors.advance(CURSOR, self._through_n)
@@ -144,7 +147,11 @@ class _Sealing:
         revision = before.revision + 1 if before is not None else 1
         path = self._archive.folder / day / f"readings-{revision}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = write_readings(path, self._through_n, self._missing(day, before))
+        minutes: list[tuple[SensorRecord, Rollups]] = []
+        missing = self._missing(day, before)
+        is_new = before is None and day != UNTIMED
+        missing = self._rolled_up_at_once(day, missing, minutes) if is_new else missing
+        file = write_readings(path, self._through_n, missing)
         unfinished = before is not None and day != UNTIMED and not before.of_kind("minutes")
         if file is None and not unfinished:
             return False
@@ -155,7 +162,11 @@ class _Sealing:
             self._archive.publish(before)  # without rollups, which would tell less than there is
         if before is not None and day != UNTIMED:
             self._roll_up_next(day)  # first: a day without rollups of its own is taken up again after a power cut
-            self._roll_up(before)
+            apart = len({(record.id, record.unit) for record, _made in minutes}) == len(minutes)
+            if is_new and apart:
+                self._publish_rollups(before, minutes)
+            else:
+                self._roll_up(before)
         return file is not None
 
     def _missing(self, day: str, before: Manifest | None) -> Iterator[tuple[SensorRecord, Readings]]:
@@ -221,6 +232,37 @@ class _Sealing:
             parts = list(past.readings(catalog, begin - self._longest_us, begin + DAY_US))
             found = np.concatenate([np.empty(0, READING), *parts])
             minutes += by_sensor(found, catalog.records, self._holds_us, MINUTE_US, begin, begin + DAY_US)
+        self._publish_rollups(manifest, minutes)
+
+    def _rolled_up_at_once(
+        self, day: str, groups: Iterable[tuple[SensorRecord, Readings]], minutes: list[tuple[SensorRecord, Rollups]]
+    ) -> Iterator[tuple[SensorRecord, Readings]]:
+        """All readings of a new day as they pass by; their rollups go to `minutes`."""
+        begin = begin_us(day)
+        before = self._before(begin)
+        tails: dict[tuple[str, str], Readings] = {}
+        for record, found in groups:
+            key = record.id, record.unit
+            tails[key] = _both(tails.get(key), found[found["time_us"] >= begin + DAY_US - self._longest_us])
+            whole = _both(before.get(key), found)
+            hold_us = self._holds_us.get(record.id, round(DEFAULT_HOLD_S * SECOND_US))
+            minutes.append((record, rolled_up(whole, hold_us, MINUTE_US, begin, begin + DAY_US)))
+            yield record, found
+        self._tails = day, tails
+
+    def _before(self, begin: int) -> dict[tuple[str, str], Readings]:
+        """The readings that may still stand when a day begins, by sensor and unit."""
+        if self._tails[0] == day_of(begin - DAY_US):
+            return self._tails[1]
+        catalog = Catalog(self._sites)
+        past = Past(self._journal, self._reader, self._through_n)
+        found: dict[tuple[str, str], Readings] = {}
+        for record, some in _by_sensor(list(past.readings(catalog, begin - self._longest_us, begin)), catalog.records):
+            key = record.id, record.unit
+            found[key] = _both(found.get(key), some)
+        return found
+
+    def _publish_rollups(self, manifest: Manifest, minutes: list[tuple[SensorRecord, Rollups]]) -> None:
         minutes.sort(key=lambda one: one[0])
         revision = manifest.revision + 1
         folder = self._archive.folder / manifest.day
@@ -285,10 +327,16 @@ def _series_of(manifest: Manifest) -> Iterator[tuple[str, str, str, str]]:
 def _by_sensor(parts: list[Readings], records: list[SensorRecord]) -> Iterator[tuple[SensorRecord, Readings]]:
     found = np.concatenate([np.empty(0, READING), *parts])
     numbers = found["sensor"]
+    if len(records) < 2**15:
+        numbers = numbers.astype(np.int16)  # sorted by radix, ten times as fast
     order = np.argsort(numbers, kind="stable")
     edges = np.searchsorted(numbers[order], np.arange(len(records) + 1))
     for number in sorted(range(len(records)), key=lambda one: records[one]):
         yield records[number], ordered(found[order[edges[number] : edges[number + 1]]])
+
+
+def _both(before: Readings | None, found: Readings) -> Readings:
+    return found if before is None or not before.size else ordered(np.concatenate([before, found]))
 
 
 def _groups(counts: Collection[int], records: Iterable[SensorRecord]) -> Iterator[list[SensorRecord]]:

@@ -18,6 +18,7 @@ class MqttLink:
 
     on_message(inbound): every message of the subscribed topics; acknowledge it when it is durable.
     on_link(up, detail): the connection came or went, with one sentence; also once at start when no broker answers.
+    on_subscription(filter, granted, detail): the broker refused a topic, with one sentence, or grants it at last.
     on_remembered(messages, complete): retained state from before the start (`own_state.py` says when and how often);
     `actuator/+/state` also goes to `on_message`, flagged retain.
     """
@@ -32,13 +33,16 @@ class MqttLink:
         on_link: Callable[[bool, str], None],
         on_remembered: Callable[[tuple[Inbound, ...], bool], None],
         offline_status: bytes,
+        on_subscription: Callable[[str, bool, str], None] = lambda _topic, _granted, _detail: None,
     ) -> None:
         """Store; `start()` connects.
 
         offline_status: payload of `gateway/status` when we are gone, both last will and farewell. After a mere blink
         of the network the newest status follows it at once, as every retained message does.
         """
-        self._thread = MqttThread(site, mqtt, source_topics, offline_status, on_message, on_link, on_remembered)
+        self._thread = MqttThread(
+            site, mqtt, source_topics, offline_status, on_message, on_link, on_remembered, on_subscription
+        )
 
     @property
     def counters(self) -> LinkCounters:
@@ -92,18 +96,20 @@ class MqttLink:
         user_properties: Mapping[str, str] | None = None,
         response_topic: str | None = None,
         correlation: bytes | None = None,
+        content_type: str | None = None,
     ) -> bool:
         """Hand a message to the link; False if it is dropped. QoS 0 or 1.
 
         While the broker is away: a retained message stays the newest of its topic and is sent on return, one with
-        `expiry_s` waits that long, any other is dropped. `expiry_s` is MQTT 5's message expiry as well.
+        `expiry_s` waits that long, any other is dropped. `expiry_s` is MQTT 5's message expiry as well; it and the four
+        after it are left out at 3.1.1.
         """
         if not is_publishable(topic):
             self._thread.complain(topic, f"a message for topic {topic!r} is dropped: expected no wildcard, no control")
             return False
         expires_ns = None if expiry_s is None else time.monotonic_ns() + int(expiry_s * SECOND_NS)
         pairs = tuple(user_properties.items()) if user_properties else ()
-        message = Outgoing(topic, payload, qos, retain, expires_ns, pairs, response_topic, correlation)
+        message = Outgoing(topic, payload, qos, retain, expires_ns, pairs, response_topic, correlation, content_type)
         accepted = self._thread.outbox.put(message)
         self._thread.ring()
         return accepted

@@ -40,6 +40,7 @@ class Outgoing(NamedTuple):
     user_properties: tuple[tuple[str, str], ...] = ()
     response_topic: str | None = None
     correlation: bytes | None = None
+    content_type: str | None = None
 
     def expired(self, now_ns: int) -> bool:
         """Whether its time is over."""

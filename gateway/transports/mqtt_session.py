@@ -115,12 +115,9 @@ class Subscriptions:
         if mid is not None:
             self._asked[mid] = filters
 
-    def refused(self, mid: int, reasons: Sequence[Any]) -> list[tuple[str, Any]]:
-        """The filters that an answer refuses, with the reasons."""
-        return [
-            (text, reason)
-            for text, reason in zip(self._asked.pop(mid, ()), reasons, strict=False) if reason.is_failure
-        ]  # fmt: skip
+    def answered(self, mid: int, reasons: Sequence[Any]) -> list[tuple[str, Any]]:
+        """The filters that an answer is about, each with its reason code (MQTT 5.0, 3.9.3)."""
+        return list(zip(self._asked.pop(mid, ()), reasons, strict=False))
 
     def clear(self) -> None:
         """A connection begins."""
@@ -148,6 +145,8 @@ def publish_properties(message: Outgoing, now_ns: int) -> Properties | None:
         values["ResponseTopic"] = message.response_topic
     if message.correlation:
         values["CorrelationData"] = message.correlation
+    if message.content_type:
+        values["ContentType"] = message.content_type
     return _properties(PacketTypes.PUBLISH, **values) if values else None
 
 

@@ -48,13 +48,14 @@ READS_PER_TURN: Final = 32
 class MqttThread:
     """All that touches paho. Other threads use `start`, `stop`, `ring`, `ask_again`, `outbox`, `acks`, `up`, `live`.
 
-    on_message, on_link, on_remembered, offline_status: as `MqttLink` has them.
+    on_message, on_link, on_remembered, on_subscription, offline_status: as `MqttLink` has them.
     """
 
     def __init__(
         self, site: str, mqtt: Mqtt, source_topics: Iterable[str], offline_status: bytes,
         on_message: Callable[[Inbound], None], on_link: Callable[[bool, str], None],
         on_remembered: Callable[[tuple[Inbound, ...], bool], None],
+        on_subscription: Callable[[str, bool, str], None],
     ) -> None:  # fmt: skip
         """Store; `start()` connects. Raises ConfigError for a source topic that is no filter."""
         self._mqtt = mqtt
@@ -70,6 +71,8 @@ class MqttThread:
             )
         self._on_message = on_message
         self._on_link = on_link
+        self._on_subscription = on_subscription
+        self._refused: set[str] = set()
         self._own = OwnState(topics, partial(self._guarded, on_remembered))
         self._offline_status = offline_status
         self._client_id = f"bocamina-{site}"
@@ -278,9 +281,17 @@ class MqttThread:
         self._guarded(self._on_link, True, detail)
 
     def _subscribed(self, _client: Client, _data: Any, mid: int, reasons: list[Any], _properties: Any) -> None:
-        for text, reason in self._subscriptions.refused(mid, reasons):
-            self.counters.subscriptions_refused += 1
-            self.complain(text, f"{self._where} refused the subscription to {text!r} ({reason}): it stays silent")
+        for text, reason in self._subscriptions.answered(mid, reasons):
+            if reason.is_failure:
+                self.counters.subscriptions_refused += 1
+                detail = f"{self._where} refused the subscription to {text!r} ({reason}): it stays silent"
+                self.complain(text, detail)
+                self._refused.add(text)
+                self._guarded(self._on_subscription, text, False, detail)
+            elif text in self._refused:
+                self._refused.discard(text)
+                self._complaints.is_well(text)
+                self._guarded(self._on_subscription, text, True, f"{self._where}: {text!r} is granted")
 
     def _confirmed(self, _client: Client, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
         message = self.outbox.confirmed(mid)

@@ -296,6 +296,24 @@ def test_a_request_is_carried_out_once_and_answered_each_time(mine) -> None:
     assert len(changes) == 1
 
 
+WRONG_REQUESTS = (
+    ("acknowledge", {"id": None}, "'id'"), ("acknowledge", {"id": 5}, "'id'"), ("acknowledge", {"id": ""}, "'id'"),
+    ("acknowledge", {"by": 7}, "'by'"), ("acknowledge", {"args": []}, "'args'"), ("dance", {}, "'dance'"),
+    ("presence", {"target": "beto"}, "`zone` is missing"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(WRONG_REQUESTS)))
+def test_a_request_that_is_wrong_is_told_where_it_asked_to_be_answered(mine, number) -> None:
+    action, wrong, words = WRONG_REQUESTS[number]
+    reply, ident = f"reply/wrong-{number}", f"wrong-{number}"
+    right = {"id": ident, "by": "ana", "role": "officer", "target": "x.level", "args": {}, "reply_to": ROOT + reply}
+    mine.listener.say(f"request/{action}", right | wrong)
+    answer = wait_for(lambda: mine.listener.newest.get(reply), 5, "an answer")
+    assert (answer["id"], answer["ok"]) == (None if "id" in wrong else ident, False)
+    assert words in answer["error"]
+
+
 def test_export_while_the_gateway_runs(mine) -> None:
     lines = mine.gateway.export()
     assert lines[0] == "time,sensor,value,unit,quality,reason"

@@ -107,6 +107,7 @@ def test_presence_by_tag_and_by_count(web, fake_gateway):
     assert fake_gateway.requests[-1]["args"] == {"person": "ana", "zone": None, "comment": ""}
     (seen,) = client.get("/api/v1/presence").json()["items"]
     assert (seen["person"], seen["zone"], seen["time"][-1]) == ("ana", None, "Z")
+    assert client.post("/api/v1/presence", json={"person": "ana"}).status_code == 422, "left out is not outside"
     assert client.post("/api/v1/presence", json={"zone": "frente-1", "count": 0}).status_code == 200
     assert fake_gateway.requests[-1]["args"]["count"] == 0
     both = {"person": "ana", "count": 1, "zone": "frente-1"}

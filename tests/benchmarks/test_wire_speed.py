@@ -14,7 +14,8 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from bocamina.inbound import MqttListener, SerialListener
+from bocamina.inbound import MqttListener
+from bocamina.serial_listener import SerialListener
 from bocamina.site_file import parse_site
 from gateway.domain.events import Pack
 from gateway.domain.site import Mqtt

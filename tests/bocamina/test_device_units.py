@@ -6,7 +6,7 @@ import pytest
 
 from bocamina.device_ranges import full_scales
 from bocamina.engine import Engine
-from bocamina.inbound import SerialListener
+from bocamina.serial_listener import SerialListener
 from bocamina.site_file import parse_site
 from gateway.domain.errors import ConfigError
 from gateway.domain.events import Pack

@@ -139,6 +139,22 @@ def test_history_never_raises_and_never_clears() -> None:
         assert all(row[1] == 3 for row in decided.rows)
 
 
+@pytest.mark.parametrize("year", [1970, 2099])
+def test_a_clock_that_stands_in_the_wrong_year_hides_no_gas_that_stands_too(year: int) -> None:
+    """The same time and the same 500 ppm every second is no message sent twice: the siren sounds."""
+    stands = (year - 1970) * 31_556_952 * SECOND_US + 86_400 * SECOND_US
+    engine = Engine(SITE, "hash")
+    decisions = [
+        engine.step(moment(second), [Pack("nodes", "node7", (Sample(0, 500.0, stands),)), Tick()])
+        for second in range(12)
+    ]
+    assert "evacuate" in {c.setpoint for d in decisions for c in d.commands if c.actuator == "siren-1"}
+    again = [
+        engine.step(moment(20), [Pack("nodes", "node7", (Sample(0, 500.0, stands),), delivery=Delivery.BACKLOG)])
+    ]
+    assert again[0].rows == [], "what the broker delivers once more is known"
+
+
 def test_every_number_of_a_site_file_hash_is_the_files_own(tmp_path: Path) -> None:
     engine = Engine(SITE, "hash")
     assert json.dumps(msgspec.to_builtins(engine.dump(), str_keys=True, builtin_types=(bytes,)))

@@ -66,8 +66,16 @@ def test_the_table_shows_mixtures_and_substances_without_limits(tmp_path, capsys
     rows = "0,no2,2,ppm,28800\n0,so2,1.0,ppm,28800\n0,pm10,,ug/m3,60\n"
     path.write_text(f"time,substance,value,unit,duration_s\n{rows}", encoding="utf-8")
     text = spoken(capsys, "exposure", str(path), "--regime", "peru").out
-    assert "respiratory_irritants TWA: 1.167  EXCEDIDO" in text
+    assert "irritantes respiratorios TWA: 1.167  EXCEDIDO" in text
     assert "sin límites" in text
+
+
+def test_a_mixture_of_too_little_data_is_never_shown_as_kept(tmp_path, capsys):
+    path = tmp_path / "m.csv"
+    path.write_text("duration_s,substance,value,unit\n3600,no2,0.1,ppm\n3600,so2,0.1,ppm\n", encoding="utf-8")
+    arguments = ("exposure", str(path), "--regime", "peru", "--shift-hours")
+    assert "irritantes respiratorios TWA: 0.01042  ≤ 1" in spoken(capsys, *arguments, "1").out
+    assert "irritantes respiratorios TWA: 0.01042  datos insuficientes" in spoken(capsys, *arguments, "8").out
 
 
 def test_altitude_changes_mass_units(tmp_path, capsys):

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bocamina.engine import Engine
-from bocamina.inbound import KEPT_PAYLOAD, MqttListener, SerialListener
+from bocamina.inbound import KEPT_PAYLOAD, MqttListener
+from bocamina.serial_listener import SerialListener
 from bocamina.site_file import parse_site
 from gateway.domain.events import (
     ActuatorState,
@@ -128,6 +129,17 @@ def test_whoever_asks_wrongly_and_can_be_answered_is_told() -> None:
     assert asked.malformed == "'args' is a JSON list; expected an object"
     [(reply, request)] = Engine(SITE, "hash").step(Moment(UTC, UTC), [asked]).replies
     assert (reply.ok, reply.error, request.reply_to) == (False, asked.malformed, "here")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"id": None}, {"id": ""}, {"id": 5}, {"id": ["1"]}])
+def test_a_request_without_an_id_of_its_own_is_told_and_never_carried_out(wrong) -> None:
+    """It cannot be carried out once only: another of its kind would be taken for the same."""
+    asked = heard("request/evacuation", {"by": "ana", "args": {"action": "start"}, "reply_to": "here"} | wrong)
+    assert (asked.id, asked.args, asked.reply_to) == ("", {}, "here")
+    decisions = Engine(SITE, "hash").step(Moment(UTC, UTC), [asked])
+    [(reply, _)] = decisions.replies
+    assert (reply.ok, decisions.requests) == (False, [])
+    assert "'id' is" in reply.error
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.domain.limit import Limit
 from gateway.domain.limits import limits_for
-from gateway.exposure.verdicts import Channel, judge_bounds
+from gateway.exposure.verdicts import Channel, Instant, judge_bounds, judge_instant
 
 LIMIT = Limit("acgih", "ACGIH_TLV", "no2", "Nitrogen dioxide", "TWA", 480, 0.2, "ppm", "ACGIH TLV 2012", "M")
 
@@ -69,6 +69,12 @@ def test_methane_is_exceeded_when_it_reaches_a_rung_of_msha_but_not_perus_ceilin
     verdicts = {(row.kind, row.value): said(row, 0.5, 0.5)[0] for row in limits_for("ch4", ["peru"])}
     assert verdicts["ACTION", 0.5] == "exceeded"
     assert verdicts["CEILING", 0.5] == "compliant"
+
+
+def test_the_estimate_of_an_absurd_level_is_no_lower_than_what_it_is_at_least() -> None:
+    seen = Instant(lowest=0.0, highest=1.0, coverage=0.9, absurd=True)
+    figure = judge_instant(replace(LIMIT, kind="CEILING", value=5.0), "instant", seen, Channel(full_scale=20.0))
+    assert (figure.low, figure.value, figure.high, figure.verdict) == (20.0, 20.0, None, "exceeded")
 
 
 def test_a_figure_names_who_confirmed_its_limit() -> None:

@@ -103,6 +103,11 @@ def test_base_value_is_added_and_only_to_numbers() -> None:
     assert [value for _, _, value, _, _ in resolved(pack)] == [21.5, "x", 0.0]
 
 
+def test_a_missing_part_counts_nothing() -> None:
+    assert [value for _, _, value, _, _ in resolved([{"bn": "n/", "bv": 20, "n": "a"}, {"n": "b", "v": 1}])] == [20, 21]
+    assert [value for _, _, value, _, _ in resolved([{"bn": "n/", "bs": 3, "n": "a"}])] == [None]
+
+
 @pytest.mark.parametrize(
     ("t", "expected"),
     [(0, NOW), (-60, NOW - 60), (5, NOW + 5), (2**28 - 1, NOW + 2**28 - 1), (2**28, float(2**28)), (4e9, 4e9)],

@@ -7,7 +7,6 @@ import pytest
 
 from gateway.stores.archive import FORMAT, Archive, Manifest, day_of
 from gateway.stores.archive_files import write_readings
-from gateway.stores.archive_reader import ArchiveReader
 from gateway.stores.exceedances import exceedances
 from gateway.stores.journal import SensorRecord
 from gateway.stores.reading_rows import READING
@@ -44,9 +43,9 @@ def test_every_reading_above_its_level_is_counted_and_no_other(tmp_path, everywh
         (tmp_path / name).mkdir()
         file = write_readings(tmp_path / name / "readings-1.parquet", 1, zip(records, parts, strict=True))
         archive.publish(Manifest(FORMAT, "x", name, 1, 1, (file,)))
-    found = exceedances(ArchiveReader(archive), levels, DAY0, DAY0 + 3 * DAY, everywhere=everywhere)
+    found = exceedances(archive, levels, DAY0, DAY0 + 3 * DAY, everywhere=everywhere)
     assert {one.sensor: (one.readings, one.highest) for one in found} == expected
-    assert exceedances(ArchiveReader(archive), dict.fromkeys("abcd", 1e9), DAY0, DAY0 + 3 * DAY) == []
+    assert exceedances(archive, dict.fromkeys("abcd", 1e9), DAY0, DAY0 + 3 * DAY) == []
 
 
 def test_every_class_of_record_says_how_long_and_who_asks_it():

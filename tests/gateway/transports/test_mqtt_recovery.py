@@ -126,13 +126,15 @@ def test_a_command_carries_its_expiry_and_waits_no_longer(mosquitto: Mosquitto, 
     fan = peers(mosquitto.port, ROOT + "command/#")
     gateway = gateways(mosquitto.port).start()
     gateway.link.publish(
-        ROOT + "command/fan-1", b"60", expiry_s=30, user_properties={"drill": "1"}, response_topic="r", correlation=b"c"
-    )
+        ROOT + "command/fan-1", b"60", expiry_s=30, user_properties={"drill": "1"}, response_topic="r",
+        correlation=b"c", content_type="application/json",
+    )  # fmt: skip
     wait_for(lambda: fan.messages, "the command arrives")
     properties = fan.messages[0].properties
     assert 28 <= properties.MessageExpiryInterval <= 30
     assert properties.UserProperty == [("drill", "1")]
     assert (properties.ResponseTopic, properties.CorrelationData) == ("r", b"c")
+    assert properties.ContentType == "application/json"
     fan.close()
     mosquitto.stop()
     wait_for(lambda: not gateway.link.connected, "the broker is gone")

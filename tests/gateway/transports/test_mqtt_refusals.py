@@ -50,12 +50,17 @@ def test_a_refused_message_is_told(mosquitto: Mosquitto, gateways, caplog):
 
 def test_a_refused_subscription_is_told(gateways, caplog):
     # Mosquitto's ACL file refuses no subscription (it filters what comes), so the broker's word is made up here.
-    link = gateways(free_port()).link
+    told: list[tuple[str, bool]] = []
+    link = gateways(free_port(), on_subscription=lambda topic, granted, _detail: told.append((topic, granted))).link
     link._thread._subscriptions._asked[9] = ("a/b", "c/d")
     words = [ReasonCode(PacketTypes.SUBACK, identifier=code) for code in (0x87, 1)]
     link._thread._subscribed(link._thread._client, None, 9, words, None)
     assert link.counters.subscriptions_refused == 1
     assert "refused the subscription to 'a/b' (Not authorized)" in caplog.text
+    assert told == [("a/b", False)], "what was never refused is no news"
+    link._thread._subscriptions._asked[10] = ("a/b",)
+    link._thread._subscribed(link._thread._client, None, 10, words[1:], None)
+    assert told == [("a/b", False), ("a/b", True)]
 
 
 def test_a_source_topic_that_is_no_filter_is_refused_at_once():

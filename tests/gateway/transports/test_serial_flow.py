@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 
-from bocamina.inbound import SerialListener
+from bocamina.serial_listener import SerialListener
 from bocamina.site_file import parse_site
 from firmware_sim.devices import faults
 from firmware_sim.devices.sensirion_sps30 import Sps30
