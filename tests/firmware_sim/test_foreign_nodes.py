@@ -145,7 +145,7 @@ def test_a_sparkplug_node_with_its_faults(start) -> None:
 
     node.set_fault("gap")
     mine.air["co"] = 500.0
-    mine.until(node, lambda: mine.sample(0).value == 500.0 and node.births == 2, "gas is heard, and births are asked for")
+    mine.until(node, lambda: mine.sample(0).value == 500.0 and node.births == 2, "gas is heard, births are asked for")
     node.set_fault("device_gone")
     mine.forget()
     mine.until(node, lambda: 1 in mine.samples(), "the device says that it goes")
