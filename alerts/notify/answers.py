@@ -16,6 +16,8 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from alerts import texts
 from alerts.model import MAY_COMMAND, Reply
 from alerts.notify.outbox import Outbox
@@ -37,6 +39,8 @@ OLDEST_ANSWER_US: Final = BOOK["times"]["oldest_answer_h"] * HOUR_US
 ANSWERS_PER_HOUR: Final = BOOK["times"]["answers_per_hour"]
 REMEMBERED: Final = 256
 """Texts that are known again: a modem gives one twice when it was pulled before it could delete it."""
+YEAR_2100_US: Final = 4_102_444_800 * SECOND_US
+"""A stamp has two digits for the year: what lies beyond is none."""
 _CODE: Final = re.compile(r"(?<!\d)\d{4}(?!\d)")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
@@ -68,6 +72,8 @@ class Answers:
 
     def hear(self, moment: Moment, text: Texted) -> Heard:
         """What this text asks for."""
+        if not 0 <= text.sent_us < YEAR_2100_US:
+            text = msgspec.structs.replace(text, sent_us=NO_TIME)
         ident = _ident(moment, text)
         if ident in self._known:
             return Heard("repeated")

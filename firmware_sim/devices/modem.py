@@ -48,7 +48,7 @@ class Modem:
         self._pin = pin
         self._unlocked = pin is None
         self._heard = b""
-        self._echo, self._text = True, True
+        self._echo, self._text, self._announces = True, True, False
         self._typing: Callable[[float, bytes], bytes] | None = None
         self._due: list[tuple[float, bytes]] = []
         self._reference = 255
@@ -59,6 +59,7 @@ class Modem:
         """Power has come: echo on, text mode, the card locked, nothing half typed."""
         self._heard, self._echo, self._text, self._typing = b"", True, True, None
         self._unlocked = self._pin is None
+        self._announces = False
         self._due, self._silent_until_s = [], now_s + BOOT_S
 
     def arrive(self, text: str, number: str = "51987654321", at_utc_s: float | None = None) -> None:
@@ -67,7 +68,8 @@ class Modem:
         stamp = bytes.fromhex("6211327000000A") if at_utc_s is None else _stamp(at_utc_s)
         unit = b"\x04" + _address(number) + b"\x00\x00" + stamp + bytes([len(text)]) + _packed(text)
         self.store[place] = (False, b"\x00" + unit)
-        self._due.append((0.0, b'\r\n+CMTI: "SM",%d\r\n' % place))
+        if self._announces:
+            self._due.append((0.0, b'\r\n+CMTI: "SM",%d\r\n' % place))
 
     def speak(self, now_s: float) -> list[bytes]:
         """What has become due."""
@@ -118,6 +120,7 @@ class Modem:
     def _obey(self, text: str) -> bytes:
         name, equals, value = text.partition("=")
         if text in ("AT", "AT+CMEE=1", "AT+CNMI=2,1,0,1,0", 'AT+CSCS="GSM"'):
+            self._announces |= text.startswith("AT+CNMI")
             return _OK
         if text in ("ATE0", "ATE1"):
             self._echo = text == "ATE1" or "echo_stays" in self.wrong
@@ -207,7 +210,7 @@ class Modem:
             return _error("CMS", number)
         self._reference = (self._reference + 1) % 256  # the first one is 0
         self.sent.append(message)
-        if message.wants_report and "no_reports" not in self.wrong:
+        if message.wants_report and self._announces and "no_reports" not in self.wrong:
             self._due.append((now_s + self.report_after_s, self._report(message)))
         return self._chat() + _said(b"+CMGS: %d" % self._reference)
 

@@ -1,10 +1,10 @@
-"""A Plantower PMS5003/7003 that is not there: its frames, its answers to the host, and its moods.
+"""A Plantower PMSx003 that is not there: its frames, its answers to the host, and its moods.
 
 Source: Plantower, PMS5003 series data manual v2.3, appendices I and II (sensor protocols, section 1).
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 Read = Callable[[str], float | None]
@@ -24,11 +24,34 @@ PER_UG: Final = (180.0, 50.0, 8.0, 0.6, 0.1, 0.03)
 """Particles above 0.3, 0.5, 1, 2.5, 5, 10 µm in 0.1 L per ug/m3 of PM2.5 or, from 2.5 µm on, of PM10 [D]."""
 
 
+CH2O_UG_PER_PPM: Final = 1227.3
+"""[ug/m3 per ppm] Formaldehyde, 30.026 g/mol, at 25 °C and 1013.25 hPa."""
+MODELS: Final = (
+    "plantower-pms", "plantower-pms3003", "plantower-pms5003t", "plantower-pms5003s", "plantower-pms5003st",
+)  # fmt: skip
+"""By their drivers' names; their frames differ behind the masses (manual of each, appendix I)."""
+
+
 def data_frame(
     cf1: Sequence[int], atmospheric: Sequence[int], counts: Sequence[int], version: int = VERSION, error: int = 0
 ) -> bytes:
     """The 32 bytes. cf1, atmospheric: PM1, PM2.5, PM10 [ug/m3]; counts: six sizes [1/0.1 L]."""
     return _summed(struct.pack(">2sH12HBB", b"BM", 28, *cf1, *atmospheric, *counts, version, error))
+
+
+def sibling_frame(model: str, words: Sequence[int], extras: Mapping[str, int], version: int = VERSION) -> bytes:
+    """The frame of another model. words: twelve, masses and counts as in `data_frame`; extras: its further words."""
+    heat, damp = extras["temperature"] & 0xFFFF, extras["humidity"]
+    end = struct.pack(">BB", version, 0)
+    if model == "plantower-pms3003":
+        body = struct.pack(">2sH9H", b"BM", 20, *words[:6], 0, 0, 0)
+    elif model == "plantower-pms5003t":
+        body = struct.pack(">2sH12H", b"BM", 28, *words[:10], heat, damp) + end
+    elif model == "plantower-pms5003s":
+        body = struct.pack(">2sH13H", b"BM", 28, *words, extras["ch2o"])
+    else:
+        body = struct.pack(">2sH16H", b"BM", 36, *words, extras["ch2o"], heat, damp, 0) + end
+    return _summed(body)
 
 
 def reply_frame(command: int, data: int) -> bytes:
@@ -45,8 +68,8 @@ class Plantower:
 
     baud: Final = 9600
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, model: str = MODELS[0]) -> None:
+        self._read, self._model = read, model
         self._heard = b""
         self._active = self._awake = True
         self._started_s = -START_S
@@ -96,7 +119,7 @@ class Plantower:
 
     def _measure(self, now_s: float) -> list[bytes]:
         if now_s - self._started_s < START_S:
-            return [data_frame((0, 0, 0), (0, 0, 0), (0,) * 6, version=0)]
+            return [self._frame([0] * 12, version=0)]
         fine, coarse = self._read("pm2_5"), self._read("pm10")
         if fine is None and coarse is None:
             return []
@@ -107,7 +130,17 @@ class Plantower:
         self._last = coarse
         cf1 = [_word(mass if mass <= CF1_FROM else CF1_FROM + 1.5 * (mass - CF1_FROM)) for mass in masses]
         counts = [_word(each * (fine if i < 3 else coarse)) for i, each in enumerate(PER_UG)]
-        return [data_frame(cf1, [_word(mass) for mass in masses], counts)]
+        return [self._frame([*cf1, *(_word(mass) for mass in masses), *counts])]
+
+    def _frame(self, words: Sequence[int], version: int = VERSION) -> bytes:
+        if self._model == MODELS[0]:
+            return data_frame(words[:3], words[3:6], words[6:], version)
+        extras = {
+            "temperature": round(10 * (self._read("temperature") or 0.0)),
+            "humidity": _word(10 * (self._read("humidity") or 0.0)),
+            "ch2o": _word(CH2O_UG_PER_PPM * (self._read("ch2o") or 0.0)),
+        }
+        return sibling_frame(self._model, words, extras, version)
 
 
 def _word(value: float) -> int:

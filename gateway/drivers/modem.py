@@ -11,7 +11,7 @@ from gateway.domain.errors import FormatError
 from gateway.domain.moment import SECOND_US
 from gateway.drivers.modem_events import Event, Output, PowerNeeded, Received, Sent, State
 from gateway.drivers.modem_line import Command, ModemLine
-from gateway.drivers.modem_replies import Cure, Reply, numbers, registration
+from gateway.drivers.modem_replies import Cure, numbers, registration
 from gateway.drivers.modem_reports import Reports
 from gateway.drivers.modem_start import ModemStart, Script
 from gateway.formats import gsm7
@@ -194,6 +194,10 @@ class Modem:
 
     def _watch(self) -> Script:
         yield Command("AT")
+        reply = yield from self._start.settle()
+        if not reply.ok and reply.cure is Cure.CONFIGURE:
+            self._ready = False  # it had no power, and its card asks for the PIN: from the start
+            return
         yield from self._start.look_around()
 
     def _send(self, message: _Message) -> Script:
@@ -202,8 +206,8 @@ class Modem:
         pdus: list[Submit | None] = [None]
         if not self._start.text_mode:
             pdus = [*encode(message.text, message.number, reference=self._reference)]
-        reply = Reply(ok=False)
-        for part in pdus:
+        reply = yield self._start.mode()
+        for part in pdus if reply.ok else []:
             reply = yield self._submit(message, part)
             if reply.cure is Cure.MAKE_ROOM and not reply.ok:
                 yield Command("AT+CMGD=1,1", timeout_s=25.0)  # all that was read

@@ -14,7 +14,7 @@ HELLO_S: Final = 2.0
 
 
 class ModemStart:
-    """The start of one modem, again after each opening. The PIN is given once in the life of this object."""
+    """The start of one modem, again after each opening. A PIN that was not accepted is not given again."""
 
     def __init__(self, pin: str | None) -> None:
         self._pin = pin
@@ -32,7 +32,7 @@ class ModemStart:
         else:
             return reply.error
         yield Command("ATE0")
-        yield Command("AT+CMEE=1")
+        yield Command("AT+CMEE=1")  # for the words of the SIM card
         trouble = yield from self._unlock(tell)
         if trouble:
             return trouble
@@ -46,8 +46,19 @@ class ModemStart:
         centre = reply.lines[0].partition(":")[2] if reply.lines else ""
         if reply.ok and not any(letter.isdigit() for letter in centre.partition(",")[0]):
             return "the number of the service centre is not known; set it on the SIM card (AT+CSCA)"
-        yield Command("AT+CNMI=2,1,0,1,0")
+        yield from self.settle()
         return ""
+
+    def mode(self) -> Command:
+        """The command of its mode, before each message: a modem that lost its power takes a PDU for a text."""
+        return Command("AT+CMGF=1" if self.text_mode else "AT+CMGF=0")
+
+    def settle(self) -> Generator[Command, Reply, Reply]:
+        """What it forgets without power, said again now and then: settings are levels, not edges. How its mode went."""
+        yield Command("AT+CMEE=1")
+        reply = yield self.mode()
+        yield Command("AT+CNMI=2,1,0,1,0")
+        return reply
 
     def _unlock(self, tell: Tell) -> Generator[Command, Reply, str]:
         """The SIM card, with its PIN if it asks and it was not tried before; what is wrong with it."""
@@ -65,6 +76,8 @@ class ModemStart:
         if reply.ok:
             reply = yield Command("AT+CPIN?", "+CPIN:", needed=True, timeout_s=15.0)
         accepted = reply.ok and any("READY" in line for line in reply.lines)
+        if accepted:
+            self._pin = pin  # the card is locked again when the modem has lost its power
         tell(PinTried(accepted))
         refused = "the SIM card did not take its PIN; it is not tried again until sms.pin_file is changed"
         return "" if accepted else refused

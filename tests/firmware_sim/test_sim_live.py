@@ -281,7 +281,7 @@ def test_the_process_ends_in_order_and_leaves_no_port(mosquitto, tmp_path):
     ("change", "arguments", "says"),
     [
         (("", ""), ["--scenario", "none"], "no scenario"),
-        (('driver = "winsen-ze03"', 'driver = "plantower-pms5003st"'), ["--ports", "ports"], "plantower-pms5003st"),
+        (('driver = "winsen-ze03"', 'driver = "no-such-driver"'), ["--ports", "ports"], "no-such-driver"),
         (("[site]", "[sight]"), [], "check"),
         (("[site]", "[site"), [], "line"),
         (("", ""), ["--speed", "0"], "--speed"),

@@ -146,6 +146,23 @@ def test_text_mode_where_there_is_no_other() -> None:
 # --- The card ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("pin", [None, "1234"])
+def test_a_modem_that_lost_its_power_is_set_up_again_also_with_a_card_that_is_locked(pin: str | None) -> None:
+    """It answers `AT` as if nothing were, in text mode and mute: a PDU would go out as a text to nobody's number."""
+    pair = Pair(pin=pin, card=pin).ready()
+    pair.device.power_on(pair.now_us / 1e6)
+    pair.run(1)
+    if pin is not None:
+        pair.run(130, lambda: pair.device.pins_tried == 2)
+        pair.run(60, lambda: pair.host.ready)
+    assert pair.sends("EVACUAR").ok
+    assert [message.text for message in pair.device.sent] == ["EVACUAR"]
+    pair.run(61)
+    pair.device.arrive("OK 1000")
+    assert pair.run(5, lambda: pair.of(Received)), "and it announces what comes in"
+    assert pair.device.pins_tried == (0 if pin is None else 2)
+
+
 def test_the_pin_is_given_once_and_never_twice() -> None:
     pair = Pair(pin="0000", card="1234")
     pair.run(600)
