@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "convert": "ppm, mg/m3 and %vol into one another",
     "limits": "the limit tables with their sources",
     "replay": "a record through the real engine in virtual time",
+    "recompute": "the archive judged again by other limits",
     "seal": "days that are over into the archive; the gateway does it by itself",
     "sync": "what a folder (a USB stick) does not have yet of every site's history, into it",
     "import": "what such a folder brings, into the history of this machine",

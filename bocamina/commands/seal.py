@@ -20,6 +20,7 @@ def seal(
 ) -> None:
     """Seal every day that is over in the archive, beside the gateway or without it. Doing it again changes nothing."""
     from gateway.stores.archive import UNTIMED, Archive
+    from gateway.stores.archive_months import Months
     from gateway.stores.paths import archive_folder, journal_path
     from gateway.stores.sealing import seal as seal_days
 
@@ -29,6 +30,7 @@ def seal(
         archive = Archive(archive_folder(journal))
         days = archive.days()
         faults = [fault for day in (*days, UNTIMED) for fault in archive.faults(day)]
+        faults += Months(archive).faults()
         print(json.dumps({"days": len(days), "faults": faults}) if as_json else f"{len(days)} days compared")
         if faults:
             raise OperationFailed("\n".join(faults))

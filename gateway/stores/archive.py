@@ -32,6 +32,7 @@ class Series(msgspec.Struct, frozen=True, array_like=True):
     """One sensor in a file of readings, by its number in it. low, high: of its finite values, None without any.
 
     rows, per_unit: how many readings; the whole number that `scaled` is divided by, 0 when values are kept as floats.
+    bad_values: how many readings of bad quality have a value all the same; −1 unknown.
     """
 
     sensor: str
@@ -42,6 +43,7 @@ class Series(msgspec.Struct, frozen=True, array_like=True):
     low: float | None
     high: float | None
     per_unit: int
+    bad_values: int = -1
 
 
 class ArchivedFile(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from gateway.domain.errors import OperationFailed
 from gateway.domain.moment import NO_TIME
+from gateway.domain.quality import Quality
 from gateway.stores.archive import ArchivedFile, FileKind, Series, sha256_of, sync_folder
 from gateway.stores.journal import SensorRecord
 from gateway.stores.reading_rows import READING, Readings
@@ -97,7 +98,8 @@ def write_readings(
             finite = found["value"][np.isfinite(found["value"])]
             low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
             writer.write_table(_table(pa, schema, len(series), record, found, steps), row_group_size=max(1, found.size))
-            series.append(Series(*record, found.size, low, high, steps.per_unit))
+            bad = int((np.isfinite(found["value"]) & (found["quality"] == Quality.BAD)).sum())
+            series.append(Series(*record, found.size, low, high, steps.per_unit, bad))
     if not series:
         path.unlink()
         return None
@@ -142,6 +144,7 @@ class _durable_writer:  # noqa: N801  a context manager, named as one uses it
             self._part, schema, version="2.6", data_page_version="2.0",
             compression={name: "lz4" if name in _FAST else "zstd" for name in names},
             compression_level={name: LEVEL for name in names if name not in _FAST},
+            write_page_checksum=True,
             write_statistics=[name for name in names if name in _STATISTICS],
             use_dictionary=[name for name in names if name in _DICTIONARY],
             column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA}

@@ -17,6 +17,7 @@ from gateway.domain.errors import StoreFailed
 from gateway.domain.history import DAY_US
 from gateway.domain.moment import SECOND_US
 from gateway.stores.archive import Archive, FileKind, begin_us, day_of
+from gateway.stores.archive_files import pyarrow
 from gateway.stores.archive_rollups import Bins, footer, of_days, read_bins, write_bins
 from gateway.stores.journal import SensorRecord
 from gateway.stores.rollups import FIGURES, Rollups, joined
@@ -39,9 +40,9 @@ class Months:
 
     def read(
         self, days: Sequence[str], kind: FileKind, start_us: int, end_us: int,
-        sensors: Collection[str] | None = None, figures: Sequence[str] = FIGURES,
+        sensors: Collection[str] | None = None, figures: Sequence[str] = FIGURES, *, in_order: bool = True,
     ) -> Bins:  # fmt: skip
-        """Bins of sealed days that begin in [start, end) µs UTC, by sensor and unit, then time.
+        """Bins of sealed days that begin in [start, end) µs UTC, by sensor and unit, then time if `in_order`.
 
         figures: what is read of them, `time` with it; the others are 0.
         """
@@ -58,7 +59,7 @@ class Months:
                 if attempt == TRIES - 1:
                     raise StoreFailed(f"{error.filename or self._archive.folder}: is missing") from error
             else:
-                return _in_order(list(keys), joined(parts))
+                return _in_order(list(keys), joined(parts)) if in_order else Bins(list(keys), joined(parts))
         raise AssertionError("the last try returns or raises")
 
     def update(self, now_us: int) -> list[str]:
@@ -86,6 +87,18 @@ class Months:
             if other != path:
                 other.unlink(missing_ok=True)
         return path.name
+
+    def faults(self) -> Iterator[str]:
+        """One sentence for each file of a month that cannot be read whole; its days' own files have all it holds."""
+        pa = pyarrow()
+        for path in sorted(self._named().values()):
+            try:
+                with pa.parquet.ParquetFile(path, page_checksum_verification=True) as opened:
+                    for group in range(opened.metadata.num_row_groups):
+                        opened.read_row_group(group)
+            except (pa.ArrowException, OSError) as error:
+                why = " ".join(str(error).split())[:200]
+                yield f"{path}: is damaged and may be deleted, sealing writes it anew: {why}"
 
     def _by_sensor(self, days: list[str], kind: FileKind) -> Iterator[tuple[SensorRecord, Rollups]]:
         """One sensor at a time: a month of fifty in memory would be as large as the smallest gateway's."""

@@ -18,14 +18,13 @@ from gateway.domain.errors import StoreFailed
 from gateway.domain.history import DAY_US
 from gateway.domain.quality import Quality
 from gateway.stores.archive import Archive, ArchivedFile, begin_us
-from gateway.stores.archive_files import pyarrow
+from gateway.stores.archive_files import LARGEST_SCALED, pyarrow
 from gateway.stores.archive_months import TRIES, Months
 
 _Above = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 """Places in a row group, in order, and the values there."""
 
 THREADS: Final = 2
-_NONE: Final = -(2**31)
 _VALUE: Final = 9
 """Place of `value` among the columns."""
 
@@ -79,7 +78,7 @@ def exceedances(
 def hours_above(archive: Archive, levels: Mapping[str, float], start_us: int, end_us: int) -> dict[str, int]:
     """In how many hours each sensor had a value above its level, out of the rollups alone; see `exceedances`."""
     keys, figures = Months(archive).read(
-        days_within(archive, start_us, end_us), "hours", start_us, end_us, None, ("time", "high")
+        days_within(archive, start_us, end_us), "hours", start_us, end_us, None, ("time", "high"), in_order=False
     )
     limits = np.array([levels.get(sensor, math.inf) for sensor, _unit in keys])
     above = figures["high"] > limits[figures["series"]] if keys else np.zeros(0, np.bool_)
@@ -115,19 +114,17 @@ def _of_file(path: Path, day: str, file: ArchivedFile, asked: Mapping[int, float
             count = opened.metadata.num_row_groups
             if count != len(file.series):
                 raise StoreFailed(f"{path}: {count} row groups, its manifest has {len(file.series)}")
-            found = _above_in_steps(pa, opened, file, asked)
+            found = _above_in_steps(opened, file, asked)
             found |= _above_in_the_rest(opened, asked, found)
             if not found:
                 return
-            groups = sorted(found)
-            quality = opened.read_row_groups(groups, columns=["quality"], use_threads=False).column(0).to_numpy()
-            at = 0
-            for group in groups:
+            for group in sorted(found):
                 places, values = found[group]
-                trusted = quality[at + places] != Quality.BAD
-                places, values = places[trusted], values[trusted]
                 one = file.series[group]
-                at += one.rows
+                if one.bad_values:
+                    table = opened.read_row_group(group, columns=["quality"], use_threads=False)
+                    trusted = table.column(0).to_numpy()[places] != Quality.BAD
+                    places, values = places[trusted], values[trusted]
                 if places.size:
                     span = int(places[0]), int(places[-1])
                     yield _Hit(one.sensor, day, path, group, places.size, float(values.max()), span)
@@ -135,22 +132,25 @@ def _of_file(path: Path, day: str, file: ArchivedFile, asked: Mapping[int, float
         raise StoreFailed(f"{path}: {' '.join(str(error).split())[:300]}") from error
 
 
-def _above_in_steps(pa: Any, opened: Any, file: ArchivedFile, asked: Mapping[int, float]) -> dict[int, _Above]:
+def _above_in_steps(opened: Any, file: ArchivedFile, asked: Mapping[int, float]) -> dict[int, _Above]:
     """Of each row group with values in whole steps: those that are above."""
     stepped = [group for group in asked if file.series[group].per_unit]
     if not stepped:
         return {}
-    column = opened.read_row_groups(stepped, columns=["scaled"], use_threads=False).column(0)
-    steps = pa.compute.fill_null(column, _NONE).to_numpy()
+    column = opened.read_row_groups(stepped, columns=["scaled"], use_threads=False).column(0).combine_chunks()
+    # as they lie in memory: what stands where there is none may only let a row group be looked at for nothing
+    whole = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    steps = whole[column.offset : column.offset + len(column)]
     found, at = {}, 0
     for group in stepped:
         one = file.series[group]
-        mine = steps[at : at + one.rows]
+        mine, first = steps[at : at + one.rows], at
         at += one.rows
         # steps that may be above; the division decides, bit for bit
-        near = math.floor(max(min(asked[group] * one.per_unit, -_NONE), _NONE)) - 1
+        near = math.floor(max(min(asked[group] * one.per_unit, LARGEST_SCALED), -LARGEST_SCALED)) - 1
         if mine.max() > near:
-            places = np.flatnonzero((mine > near) & (mine != _NONE))
+            known = column.slice(first, one.rows).is_valid().to_numpy(zero_copy_only=False)
+            places = np.flatnonzero((mine > near) & known)
             values = mine[places] / one.per_unit
             places, values = places[values > asked[group]], values[values > asked[group]]
             if places.size:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -134,6 +134,31 @@ class Journal:
                     self._connection.execute("ROLLBACK")
                 raise
         self._last_n = n
+
+    def rewrite(self, rows: Sequence[StoredRow], notes: Sequence[Row], cursors: Mapping[str, int]) -> None:
+        """Give rows other bodies, say so in `notes` and move `cursors`, all or none. Raises StoreFailed.
+
+        For what must not stay on record (`positions.py`), and for nothing else.
+        """
+        n = self.last_n + 1
+        with database.told_plainly(self.path, self._met_damage):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(
+                    "UPDATE rows SET body = ?, crc = ? WHERE n = ?",
+                    [(row.body, checksum(*row[:7], row.body), row.n) for row in rows],
+                )
+                self._insert([(n + at, *note[:6], checksum(n + at, *note), note.body) for at, note in enumerate(notes)])
+                self._connection.executemany(
+                    "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+                    list(cursors.items()),
+                )
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        self._last_n = n + len(notes) - 1
 
     def used_bytes(self) -> int:
         """What the file's pages in use take [bytes]; pages that rows have left are used again."""

@@ -116,6 +116,12 @@ def unpack_steps(body: bytes) -> RecordedSteps:
     )
 
 
+def pack_again(recorded: RecordedSteps) -> bytes:
+    """The body of a `steps` row that was unpacked, with the events that its steps have now."""
+    steps = [(*step.moment, step.events) for step in recorded.steps]
+    return _encode(recorded.site_hash, steps, recorded.outcomes.tobytes())
+
+
 def unpack_outcomes(body: bytes) -> RecordedOutcomes:
     """The outcomes of a `steps` body; its events stay packed (several times faster than `unpack_steps`)."""
     _version, site_hash, steps, outcomes = _decode(_outside, body)

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from gateway.domain.events import Presence, Request
 from gateway.domain.history import DAY_US, Page, PresenceSeen
-from gateway.domain.moment import NO_TIME
 from gateway.stores.journal import BEGINNING_US, END_US, Journal
 from gateway.stores.packing import mentions
+from gateway.stores.positions import sighting
 from gateway.stores.redating import Redating
 from gateway.stores.retention import retention
 from gateway.stores.rows import Kind
@@ -35,9 +34,10 @@ def page(
                 continue
             events = ((step.moment, event) for step in row.steps().steps for event in step.events)
             for place, (moment, event) in enumerate(events, start=1):
-                seen = _seen(event, moment.utc_us + (redating.by_us(moment.now_us) or 0))
-                if seen is None or (row.n, place) <= after or person not in (None, seen.person):
+                said = sighting(event, moment.utc_us + (redating.by_us(moment.now_us) or 0))
+                if said is None or (row.n, place) <= after or person not in (None, said[0]):
                     continue
+                seen = PresenceSeen(said[2], said[0], said[1])
                 if not start_us <= seen.time_us < end_us:
                     continue
                 if len(found) == limit:
@@ -45,12 +45,3 @@ def page(
                 found.append(seen)
                 told = (row.n, place)
     return Page(found, None)
-
-
-def _seen(event: object, recorded_us: int) -> PresenceSeen | None:
-    if isinstance(event, Presence):
-        return PresenceSeen(recorded_us if event.time_us == NO_TIME else event.time_us, event.person, event.zone)
-    if isinstance(event, Request) and event.action == "presence" and "zone" in event.args and not event.malformed:
-        zone = event.args["zone"]
-        return PresenceSeen(recorded_us, event.target, zone if isinstance(zone, str) else None)
-    return None

@@ -34,6 +34,7 @@ from gateway.stores.archive_months import Months
 from gateway.stores.archive_reader import ArchiveReader
 from gateway.stores.archive_rollups import write_rollups
 from gateway.stores.cursors import Cursors
+from gateway.stores.day_parts import joined_in_order, manifest_rows, sensor_by_sensor, series_of
 from gateway.stores.journal import BEGINNING_US, END_US, Journal, SensorRecord
 from gateway.stores.past_readings import CURSOR, Past, days_in
 from gateway.stores.paths import archive_folder
@@ -184,11 +185,11 @@ class _Sealing:
             if int(counts.sum()) > MOST_READINGS:
                 held = None
         if held is not None:
-            yield from _by_sensor(held, catalog.records)
+            yield from sensor_by_sensor(held, catalog.records)
             return
         for group in _groups(counts.tolist(), catalog.records):
             some = Catalog(self._sites, {record.id for record in group})
-            yield from _by_sensor(list(self._of_day(day, some, after_n)), some.records)
+            yield from sensor_by_sensor(list(self._of_day(day, some, after_n)), some.records)
 
     def _of_day(self, day: str, catalog: Catalog, after_n: int) -> Iterator[Readings]:
         first_us, end_us = (NO_TIME, NO_TIME + 1) if day == UNTIMED else (begin_us(day), begin_us(day) + DAY_US)
@@ -222,7 +223,7 @@ class _Sealing:
     def _roll_up(self, manifest: Manifest) -> None:
         """Compute the rollups of a day anew and let them count."""
         begin = begin_us(manifest.day)
-        records = sorted({SensorRecord(*fields) for fields in _series_of(manifest)})
+        records = sorted({SensorRecord(*fields) for fields in series_of(manifest)})
         # nothing of a later row: the history adds those itself
         past = Past(self._journal, self._reader, self._through_n)
         minutes: list[tuple[SensorRecord, Rollups]] = []
@@ -242,9 +243,11 @@ class _Sealing:
         before = self._before(begin)
         tails: dict[tuple[str, str], Readings] = {}
         for record, found in groups:
+            if not found.size:
+                continue
             key = record.id, record.unit
-            tails[key] = _both(tails.get(key), found[found["time_us"] >= begin + DAY_US - self._longest_us])
-            whole = _both(before.get(key), found)
+            tails[key] = joined_in_order(tails.get(key), found[found["time_us"] >= begin + DAY_US - self._longest_us])
+            whole = joined_in_order(before.get(key), found)
             hold_us = self._holds_us.get(record.id, round(DEFAULT_HOLD_S * SECOND_US))
             minutes.append((record, rolled_up(whole, hold_us, MINUTE_US, begin, begin + DAY_US)))
             yield record, found
@@ -257,9 +260,9 @@ class _Sealing:
         catalog = Catalog(self._sites)
         past = Past(self._journal, self._reader, self._through_n)
         found: dict[tuple[str, str], Readings] = {}
-        for record, some in _by_sensor(list(past.readings(catalog, begin - self._longest_us, begin)), catalog.records):
+        for record, some in sensor_by_sensor(list(past.readings(catalog, begin - self._longest_us, begin)), catalog.records):
             key = record.id, record.unit
-            found[key] = _both(found.get(key), some)
+            found[key] = joined_in_order(found.get(key), some)
         return found
 
     def _publish_rollups(self, manifest: Manifest, minutes: list[tuple[SensorRecord, Rollups]]) -> None:
@@ -300,43 +303,12 @@ class _Sealing:
         )
 
     def _archived(self, manifest: Manifest) -> Iterator[tuple[SensorRecord, Readings]]:
-        for record in sorted({SensorRecord(*fields) for fields in _series_of(manifest)}):
+        for record in sorted({SensorRecord(*fields) for fields in series_of(manifest)}):
             catalog = Catalog({}, {record.id})
             parts = [part for _, _, part in self._reader.readings(manifest.day, catalog, NO_TIME, END_US)]
             found = np.concatenate([np.empty(0, READING), *parts])
             number = catalog.number(record)
             yield record, ordered(found[found["sensor"] == number])
-
-
-def manifest_rows(manifest: Manifest, record: SensorRecord) -> int:
-    """How many readings of a sensor a day has."""
-    return sum(
-        one.rows
-        for file in manifest.of_kind("readings")
-        for one in file.series
-        if (one.sensor, one.quantity, one.zone, one.unit) == record
-    )
-
-
-def _series_of(manifest: Manifest) -> Iterator[tuple[str, str, str, str]]:
-    for file in manifest.of_kind("readings"):
-        for one in file.series:
-            yield one.sensor, one.quantity, one.zone, one.unit
-
-
-def _by_sensor(parts: list[Readings], records: list[SensorRecord]) -> Iterator[tuple[SensorRecord, Readings]]:
-    found = np.concatenate([np.empty(0, READING), *parts])
-    numbers = found["sensor"]
-    if len(records) < 2**15:
-        numbers = numbers.astype(np.int16)  # sorted by radix, ten times as fast
-    order = np.argsort(numbers, kind="stable")
-    edges = np.searchsorted(numbers[order], np.arange(len(records) + 1))
-    for number in sorted(range(len(records)), key=lambda one: records[one]):
-        yield records[number], ordered(found[order[edges[number] : edges[number + 1]]])
-
-
-def _both(before: Readings | None, found: Readings) -> Readings:
-    return found if before is None or not before.size else ordered(np.concatenate([before, found]))
 
 
 def _groups(counts: Collection[int], records: Iterable[SensorRecord]) -> Iterator[list[SensorRecord]]:

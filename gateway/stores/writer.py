@@ -12,6 +12,7 @@ from gateway.domain.errors import OperationFailed, StoreFailed
 from gateway.domain.moment import Moment
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Step
+from gateway.stores.positions import PositionKeeping
 from gateway.stores.redating import Righting
 from gateway.stores.rows import Kind, Row, document_row, steps_row
 from gateway.stores.trimming import Trimming
@@ -89,6 +90,7 @@ class JournalWriter:
         self._idle_s = idle_s
         self._most_bytes = most_bytes
         self._trimming = trimming
+        self._positions = PositionKeeping()
         self._inbox: SimpleQueue[tuple[float, Group | threading.Event | None]] = SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -235,9 +237,10 @@ class JournalWriter:
                 self._righting = Righting(self._journal)
             if self._righting.pending:
                 self._righting.step()
-            elif self._trimming is not None:
-                newest = batch.rows[-1]
-                self._trimming.step(self._journal, Moment(newest.now_us, newest.utc_us))
+                return
+            moment = Moment(batch.rows[-1].now_us, batch.rows[-1].utc_us)
+            if not self._positions.step(self._journal, moment) and self._trimming is not None:
+                self._trimming.step(self._journal, moment)
         except StoreFailed as error:
             self._let_go()
             _log.warning("journal: %s; its house-keeping is done later", error)
