@@ -158,9 +158,7 @@ def _above_in_steps(opened: Any, file: ArchivedFile, asked: Mapping[int, float])
     return found
 
 
-def _above_in_the_rest(
-    opened: Any, asked: Mapping[int, float], before: Mapping[int, _Above]
-) -> dict[int, _Above]:
+def _above_in_the_rest(opened: Any, asked: Mapping[int, float], before: Mapping[int, _Above]) -> dict[int, _Above]:
     """The same with values that are no whole steps, of row groups that may have one above, as the footer says."""
     found = {}
     for group, level in asked.items():

@@ -260,7 +260,8 @@ class _Sealing:
         catalog = Catalog(self._sites)
         past = Past(self._journal, self._reader, self._through_n)
         found: dict[tuple[str, str], Readings] = {}
-        for record, some in sensor_by_sensor(list(past.readings(catalog, begin - self._longest_us, begin)), catalog.records):
+        parts = list(past.readings(catalog, begin - self._longest_us, begin))
+        for record, some in sensor_by_sensor(parts, catalog.records):
             key = record.id, record.unit
             found[key] = joined_in_order(found.get(key), some)
         return found

@@ -128,7 +128,15 @@ def measure(
         )  # fmt: skip
         started, sent = time.monotonic(), {}
         for p, cable in enumerate(cables):
-            time.sleep(max(0.0, started + 6 + p * (SECONDS - 10) / lines - time.monotonic()))
+            due = started + 6 + p * (SECONDS - 10) / lines
+            while True:  # a module uploads every second; a line that says nothing for 30 s is opened anew
+                for quiet in cables[p:]:
+                    quiet.send(ze03_hcn(0.0))
+                left_s = due - time.monotonic()
+                if left_s <= 1.0:
+                    break
+                time.sleep(1.0)
+            time.sleep(max(0.0, left_s))
             cable.send(ze03_hcn(0.0))
             time.sleep(0.05)
             sent[f"-line-{p}"] = str(time.monotonic_ns())
