@@ -33,8 +33,10 @@ def test_gas_of_a_clock_that_stands_in_another_century_sounds_the_siren(mosquitt
             reading = listener.newest[f"reading/{sensor}"]
             assert (reading["quality"], reading["reason"]) == ("uncertain", "clock")
         assert listener.newest["command/siren-1"]["setpoint"] == "evacuate"
-        rows = [row for row in gateway.export() if ",co-frente-1," in row]
-        assert len(rows) == 14, "each is on record, as of its receipt"
+        rows = wait_for(
+            lambda: len(found := [row for row in gateway.export() if ",co-frente-1," in row]) == 14 and found, 10,
+            "each is on record",
+        )  # fmt: skip
         assert not any(row.startswith(("2099", "1979")) for row in rows)
     finally:
         gateway.stop()
