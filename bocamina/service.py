@@ -61,6 +61,10 @@ SNAPSHOT_EVERY_ROWS: Final = 40_000
 STATUS_EVERY_US: Final = 5 * SECOND_US
 SWITCH_S: Final = 0.0005
 """How long a thread may keep the interpreter while another waits; Python's 5 ms would stand in every alarm's way."""
+NEVER: Final = 1_000_000_000
+COLLECT_EVERY_US: Final = 3600 * SECOND_US
+"""A full look for garbage stops every thread for 20 to 50 ms when a slow disk lets readings wait (measured at 5,000 a
+second): by itself it came every two seconds, now it comes once an hour. Young garbage is looked for as ever."""
 STALLED_S: Final = 10.0
 ROOM_AGAIN: Final = 0.9
 MOST_SENDER, MOST_TEXT = 40, 480
@@ -113,7 +117,7 @@ class GatewayService:
         self._down: dict[str, str] = {}
         self._remembered = self._journal_down = False
         self._steps = 0
-        self._next_tick_us = self._next_status_us = 0
+        self._next_tick_us = self._next_status_us = self._next_collection_us = 0
         self._snapshot_due_us = self._rows_since_snapshot = 0
         self._dispatch = Dispatch()
         self._manager = ServiceManager()
@@ -128,15 +132,18 @@ class GatewayService:
     def run(self) -> None:
         """Serve until `stop`. Raises OperationFailed or StoreFailed with one sentence when it cannot begin."""
         before = sys.getswitchinterval()
+        thresholds = gc.get_threshold()
         sys.setswitchinterval(SWITCH_S)
         try:
             with ExitStack() as stack:
                 self._open(stack)
                 gc.collect()
                 gc.freeze()  # 170,000 objects of the libraries: looking through them took 41 ms in the engine thread
+                gc.set_threshold(*thresholds[:2], NEVER)
                 self._serve()
         finally:
             sys.setswitchinterval(before)
+            gc.set_threshold(*thresholds)
             gc.unfreeze()
 
     # --- Beginning and end -------------------------------------------------------------------------------------------
@@ -261,6 +268,7 @@ class GatewayService:
 
     def _serve(self) -> None:
         self._next_tick_us = self._next_status_us = self._clock.moment().now_us
+        self._next_collection_us = self._next_tick_us + COLLECT_EVERY_US
         while not self._stopping.is_set():
             self._turn()
             self._check_journal()
@@ -416,6 +424,9 @@ class GatewayService:
             self._aftermath.publish(f"reading/{ident}", reading)
             self._aftermath.publish(f"exposure/{ident}", exposure)
         self._aftermath.turn()
+        if moment.now_us >= self._next_collection_us:
+            self._next_collection_us = moment.now_us + COLLECT_EVERY_US
+            gc.collect()
         if moment.now_us >= self._next_status_us:
             due = self._next_status_us + STATUS_EVERY_US  # of the last due time: a late turn delays no later one
             self._next_status_us = due if due > moment.now_us else moment.now_us + STATUS_EVERY_US
