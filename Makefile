@@ -40,7 +40,7 @@ bench: $(VENV)/.test system
 	$(BIN)/pytest -m bench -p no:xdist -s tests/benchmarks $(ARGS)
 
 faults: $(VENV)/.test system
-	$(BIN)/pytest -m 'long' -p no:xdist tests/faults tests/gateway tests/bocamina $(ARGS)
+	$(BIN)/pytest -m 'long' -p no:xdist tests/faults tests/gateway tests/bocamina tests/end_to_end $(ARGS)
 
 fuzz: $(VENV)/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[fuzz]'

@@ -24,6 +24,7 @@ def centre_broker(_mosquitto_installed):
 
 
 @pytest.mark.xdist_group("end_to_end")
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_the_central_broker_gets_the_record_once_over_kills(mosquitto, centre_broker, tmp_path) -> None:
     site = tmp_path / "site.toml"

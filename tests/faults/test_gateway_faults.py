@@ -332,8 +332,11 @@ def test_methane_outranks_the_demand_for_air_on_the_wires(mosquitto, tmp_path, l
                 wait_for(lambda topic=f"alarm/{alarm}-{zone}.level": listener.newest.get(topic), 5, "both gases alarm")
             warned = wait_for(lambda zone=zone: listener.newest.get(f"command/siren-{zone}"), 5, "people are withdrawn")
             assert warned["setpoint"] == "warn"
-            fan = listener.newest["protocol/ventilation"]["fans"][f"fan-{zone}"]
-            assert (fan["state"], fan["interlock"], fan["wanted"]) == ("demand", "measured", None)
+            wait_for(  # the protocol's document follows the commit, the siren's command did not wait for it
+                lambda zone=zone: (fan := listener.newest["protocol/ventilation"]["fans"][f"fan-{zone}"])
+                and (fan["state"], fan["interlock"], fan["wanted"]) == ("demand", "measured", None),
+                10, "the demand waits for the methane",
+            )  # fmt: skip
             assert listener.documents(f"command/fan-{zone}") == [], "a standing fan is not started, a running one left"
     finally:
         gateway.kill()

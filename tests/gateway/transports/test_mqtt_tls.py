@@ -100,7 +100,7 @@ def test_a_certificate_of_another_authority_is_one_sentence_and_tried_again(
     assert "its certificate is not one that mqtt.ca_file vouches for" in detail
     assert detail.endswith("trying again until it answers")
     before = mosquitto.log.read_text().count("New connection")
-    wait_for(lambda: mosquitto.log.read_text().count("New connection") >= before + 2, "it tries again")
+    wait_for(lambda: mosquitto.log.read_text().count("New connection") >= before + 2, "it tries again", 60)
     assert len(gateway.links) == len(caplog.records) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_password_is_one_sentence_and_tried_again(
     assert not up
     assert "it does not know mqtt.username with the password in mqtt.password_file" in detail
     before = mosquitto.log.read_text().count("New connection")
-    wait_for(lambda: mosquitto.log.read_text().count("New connection") >= before + 2, "it tries again")
+    wait_for(lambda: mosquitto.log.read_text().count("New connection") >= before + 2, "it tries again", 60)
     assert len(gateway.links) == len(caplog.records) == 1
 
 
