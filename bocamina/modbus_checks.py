@@ -9,7 +9,7 @@ from gateway.drivers.modbus_catalogue import register_maps
 from gateway.drivers.modbus_frame import UNITS
 from gateway.drivers.modbus_map import RegisterMap
 from gateway.formats.units import CONVERSIONS
-from gateway.transports.serial_port import Line
+from gateway.transports.port import Line
 
 FIRST_ADDRESS = 1
 """As most devices are delivered."""

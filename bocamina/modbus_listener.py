@@ -15,7 +15,7 @@ from gateway.drivers.modbus_catalogue import register_map
 from gateway.drivers.modbus_map import heartbeat_of, readings
 from gateway.formats.units import to_canonical
 from gateway.transports.modbus_bus import BusDevice, BusReply, ModbusBus
-from gateway.transports.serial_port import Line
+from gateway.transports.port import Line
 
 LEL_PERCENT_VOL: Final = {"ch4": 5.0, "h2": 4.0}
 """Lower explosive limit [%vol]: methane 5 % (limits reference, section 2, S31; with a head that was set by 4.4 % the

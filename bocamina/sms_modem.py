@@ -11,7 +11,8 @@ from alerts.notify.sms_channel import SmsChannel
 from gateway.domain.errors import ConfigError
 from gateway.domain.site import Sms
 from gateway.drivers.modem import BAUD, Modem
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 
 log = logging.getLogger(__name__)
 

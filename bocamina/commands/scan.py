@@ -14,7 +14,7 @@ from gateway.drivers.modbus_catalogue import register_map, register_maps
 from gateway.drivers.modbus_frame import UNITS
 from gateway.transports.modbus_scan import Found, longest_s
 from gateway.transports.modbus_scan import scan as scan_port
-from gateway.transports.serial_port import Line
+from gateway.transports.port import Line
 
 _PARITIES: Final = ("N", "E", "O")
 _OF_AIR: Final = (None, "ppm", "%vol", "%LEL", "mg/m3", "ug/m3")

@@ -7,7 +7,6 @@ circuit breaker); one that refuses by exception 1 to 3 waits for a person. What 
 import contextlib
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +17,9 @@ import serial
 from gateway.domain.errors import LinkLost
 from gateway.drivers.modbus_frame import CONFIGURATION, ReadRequest, exception_words
 from gateway.transports.backoff import Backoff
-from gateway.transports.doorbell import Doorbell
 from gateway.transports.modbus_wire import QUIET_S, ModbusWire, NoAnswerError
-from gateway.transports.serial_port import LOOK_S, LOST, STOP_S, Line, open_port, reason_of
+from gateway.transports.port import LOOK_S, Line, open_port
+from gateway.transports.port_thread import PortThread
 
 log = logging.getLogger(__name__)
 
@@ -127,16 +126,13 @@ class ModbusBus:
         self._port = port
         self._line = line
         self._on_reply, self._on_link, self._on_trouble = on_reply, on_link, on_trouble
-        self._backoff = backoff or Backoff(0.2, 5.0)
+        self._where = f"serial port {port}"
+        self._own = PortThread(f"modbus {port}", self._where, serve=self._open, lost=self._all_down, backoff=backoff)
         self._opener = opener
         self._slots = [_Slot(device, time.monotonic()) for device in devices]
         self._last: _Slot | None = None
         self._heard_at = 0.0
         self._troubles: dict[str, str] = {}
-        self._alive_at = time.monotonic()
-        self._stopping = threading.Event()
-        self._bell: Doorbell | None = None
-        self._thread: threading.Thread | None = None
         self.counters = BusCounters()
 
     # --- For other threads -------------------------------------------------------------------------------------------
@@ -144,68 +140,45 @@ class ModbusBus:
     @property
     def stuck_s(self) -> float:
         """Seconds since the thread last came round; its calls have deadlines, so more than 5 is a hung driver."""
-        return time.monotonic() - self._alive_at
+        return self._own.stuck_s
 
     def start(self) -> None:
         """Start the thread; it opens the port, now or when it appears."""
-        self._bell = Doorbell()
-        self._thread = threading.Thread(target=self._run, name=f"modbus {self._port}", daemon=True)
-        self._thread.start()
+        self._own.start()
 
     def stop(self) -> None:
         """End the thread and close the port, within 2 s."""
-        if self._thread is None or self._bell is None:
-            return
-        self._stopping.set()
-        self._bell.ring()
-        self._thread.join(STOP_S)
-        if self._thread.is_alive():
-            log.error("Modbus bus %s: the driver does not let go of it", self._port)
-            return
-        self._thread = None
-        self._bell.close()
+        self._own.stop()
 
     # --- The bus's own thread ----------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        assert self._bell is not None  # noqa: S101  start() made it
-        while not self._stopping.is_set():
-            wire: ModbusWire | None = None
-            try:
-                wire = ModbusWire(self._port, self._line, self._bell, self._stopping.is_set, self._opener)
-                self.counters.opened += 1
-                self._serve(wire)
-            except LinkLost as lost:
-                self._all_down(str(lost))
-            except LOST as error:
-                self._all_down(f"serial port {self._port}: {reason_of(error)}; trying again until it returns")
-            except Exception:
-                # A defect of ours or of a library must not silence a bus for good.
-                log.exception("Modbus bus %s: unexpected error, opening it again", self._port)
-                self._all_down(f"serial port {self._port}: unexpected error; trying again")
-            finally:
-                if wire is not None:
-                    with contextlib.suppress(Exception):
-                        wire.close()
-            self._pause(self._backoff.next_s())
+    def _open(self) -> None:
+        wire = ModbusWire(self._port, self._line, self._own.bell, self._own.stopping.is_set, self._opener)
+        try:
+            self.counters.opened += 1
+            self._serve(wire)
+        finally:
+            with contextlib.suppress(Exception):
+                wire.close()
 
     def _serve(self, wire: ModbusWire) -> None:
         looked_at = self._heard_at = now = time.monotonic()
         self._last = None
         for slot in self._slots:
             slot.due = slot.asked_at = now
-        while not self._stopping.is_set():
-            now = self._alive_at = time.monotonic()
+        while not self._own.stopping.is_set():
+            now = time.monotonic()
+            self._own.alive(now)
             if now - looked_at >= LOOK_S:
                 looked_at = now
                 if not wire.is_still_there():
-                    raise LinkLost(f"serial port {self._port} is another device now; opening it again")
+                    raise LinkLost(f"{self._where} is another device now; opening it again")
             if now - self._heard_at >= DEAF_S:
-                raise LinkLost(f"serial port {self._port} is open but no device on it has answered for {DEAF_S:g} s")
+                raise LinkLost(f"{self._where} is open but no device on it has answered for {DEAF_S:g} s")
             turn = self._next(now)
             if turn is None:
                 next_s = min((slot.due - now for slot in self._slots if slot.due > now), default=IDLE_S)
-                self._stopping.wait(min(IDLE_S, next_s))
+                self._own.stopping.wait(min(IDLE_S, next_s))
                 continue
             if self._last is not None and wire.has_second_answer():
                 self._twin(self._last)
@@ -234,7 +207,7 @@ class ModbusBus:
             self._failed(slot, error.kind, _SILENCE[error.kind])
             return
         self._heard_at = time.monotonic()
-        self._backoff.reset()
+        self._own.backoff.reset()
         if slot.failures and wire.has_second_answer():  # held back by the line: an answer to an older question
             slot.failures, slot.due = 0, now
             self._trouble(slot, "late", _SILENCE["late"])
@@ -299,7 +272,7 @@ class ModbusBus:
         self._guarded(self._on_link, slot.device.source, up, detail)
 
     def _all_down(self, detail: str) -> None:
-        if self._stopping.is_set():
+        if self._own.stopping.is_set():
             return
         fresh = [slot for slot in self._slots if slot.up is not False]
         if fresh:
@@ -309,15 +282,5 @@ class ModbusBus:
             slot.up = False
             self._guarded(self._on_link, slot.device.source, False, detail)
 
-    def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, 1.0)):
-            self._alive_at = time.monotonic()
-
     def _guarded(self, callback: Callable[..., None], *args: object) -> None:
-        try:
-            callback(*args)
-        except Exception:
-            self.counters.callback_errors += 1
-            if self.counters.callback_errors == 1:
-                log.exception("Modbus bus %s: what it received could not be handled", self._port)
+        self.counters.callback_errors += not self._own.tell(callback, *args)

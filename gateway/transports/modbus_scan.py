@@ -11,7 +11,7 @@ from gateway.drivers.modbus_frame import READ_HOLDING, Answer, ReadRequest
 from gateway.drivers.modbus_map import RegisterMap, readings
 from gateway.transports.doorbell import Doorbell
 from gateway.transports.modbus_wire import QUIET_S, ModbusWire, NoAnswerError
-from gateway.transports.serial_port import LOST, Line, reason_of
+from gateway.transports.port import LOST, Line, reason_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,8 @@ without saying why not. So we hand it exactly the bytes of one answer, found by 
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import serial
@@ -19,7 +17,7 @@ from pymodbus.exceptions import ModbusException
 from gateway.domain.errors import LinkLost
 from gateway.drivers.modbus_frame import READ_HOLDING, Answer, ReadRequest, find_reply
 from gateway.transports.doorbell import Doorbell
-from gateway.transports.serial_port import Line, open_port, path_of
+from gateway.transports.port import Line, is_still, open_port
 
 BITS_A_CHARACTER: Final = 11
 SILENT_CHARACTERS: Final = 3.5
@@ -90,7 +88,7 @@ class ModbusWire(ModbusSerialClient):
 
     def is_still_there(self) -> bool:
         """Whether the port's name still means this line. Raises FileNotFoundError when it means none."""
-        return Path(path_of(self._port)).stat().st_rdev == os.fstat(self._open().fileno()).st_rdev
+        return is_still(self._port, self._open().fileno())
 
     # --- What pymodbus calls -----------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from gateway.domain.events import Pack
 from gateway.domain.site import Mqtt
 from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 from tests.benchmarks.serial_devices import GASES
 from tests.benchmarks.test_alarm_latency import ROOT, measure, site_text
 

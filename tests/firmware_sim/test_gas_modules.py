@@ -18,7 +18,8 @@ from gateway.domain.quality import Quality
 from gateway.drivers.items import Frame, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.transports.backoff import Backoff
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 
 READ = bytes.fromhex("ff0186000000000079")
 ASK = bytes.fromhex("ff0178410000000046")

@@ -20,7 +20,8 @@ from gateway.domain.quality import Quality, Reason
 from gateway.drivers.items import Item, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.transports.backoff import Backoff
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 
 AIR = {"pm1": 5.0, "pm2_5": 12.0, "pm4": 16.0, "pm10": 20.0, "pm100": 80.0, "co": 25.0, "air_velocity": 2.0}
 DEVICES: dict[str, tuple[Callable[[Read], SerialDevice], str]] = {

@@ -11,7 +11,8 @@ from firmware_sim.devices.sensirion_sps30 import Sps30
 from firmware_sim.devices.serial_line import SerialLine
 from gateway.domain.events import Pack
 from gateway.transports.backoff import Backoff
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 from tests.bocamina.test_device_units import HEAD, SENSOR
 from tests.fixtures.pty import Cable
 from tests.fixtures.waiting import wait_for

@@ -3,7 +3,8 @@
 import time
 
 from gateway.transports.backoff import Backoff
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
 from tests.fixtures.pty import Cable
 from tests.fixtures.waiting import wait_for
 

@@ -12,7 +12,8 @@ import pytest
 import serial
 
 from gateway.transports.backoff import Backoff
-from gateway.transports.serial_port import Line, SerialSource, open_port
+from gateway.transports.port import Line, open_port
+from gateway.transports.serial_port import SerialSource
 from tests.fixtures.leaks import assert_no_more_than, held
 from tests.fixtures.pty import Cable
 from tests.fixtures.waiting import wait_for
