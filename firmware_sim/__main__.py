@@ -9,7 +9,7 @@ import time
 import tomllib
 from pathlib import Path
 
-from firmware_sim.devices.mqtt_client import Broker
+from firmware_sim.devices.connection import Broker
 from firmware_sim.live import Simulator
 from firmware_sim.mine import Mine
 from firmware_sim.scenarios import load, names

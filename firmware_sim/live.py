@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from firmware_sim.devices.anemometers import ANEMOMETERS
 from firmware_sim.devices.bocamina_node import BocaminaNode
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.dust_sensors import DUST_SENSORS
 from firmware_sim.devices.fan import FanController
 from firmware_sim.devices.faults import SerialDevice
@@ -19,7 +20,7 @@ from firmware_sim.devices.gas_modules import GAS_MODULES
 from firmware_sim.devices.modbus_devices import MODBUS_DEVICES, modbus_device
 from firmware_sim.devices.modbus_slave import ModbusSlave, SlaveBus
 from firmware_sim.devices.mqtt_actuator import MqttActuator
-from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.mqtt_client import MqttClient
 from firmware_sim.devices.mqtt_node import MqttNode
 from firmware_sim.devices.plantower import MODELS, Plantower
 from firmware_sim.devices.serial_line import SerialLine

@@ -6,10 +6,10 @@ Written from the field names of sensor.community and from AirGradient's document
 import json
 from typing import Any
 
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 
 class AirRohrNode(ForeignDevice):

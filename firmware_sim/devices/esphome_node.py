@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 
 class EspHomeNode(ForeignDevice):

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from firmware_sim.devices.connection import Message
 from firmware_sim.devices.faults import Read
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 LINK_FAULTS: Final = ("none", "unplugged", "silence")
 

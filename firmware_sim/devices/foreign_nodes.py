@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from firmware_sim.devices.air_quality_nodes import AirGradientMonitor, AirRohrNode
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.esphome_node import EspHomeNode
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
 from firmware_sim.devices.lorawan_server import ChirpStack, TheThingsStack
-from firmware_sim.devices.mqtt_client import Broker
 from firmware_sim.devices.sparkplug_node import SparkplugNode
 from firmware_sim.devices.tasmota_device import TasmotaDevice
 from firmware_sim.script import ScenarioError

@@ -5,20 +5,21 @@ Written from the servers' documentation. What is zero, false or empty is left ou
 
 import base64
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 LATE_S: Final = 600.0
 """[s] How late an uplink comes that a radio gateway had kept."""
 
 
-class LorawanServer(ForeignDevice):
+class LorawanServer(ForeignDevice, ABC):
     """Publishes an uplink of the device every `period_s`. names: keys of the codec's object."""
 
     FAULTS = ("late", "twice", "no_codec", "null")
@@ -38,13 +39,13 @@ class LorawanServer(ForeignDevice):
         said = [self.uplink(heard_s, {} if self.fault == "no_codec" else values)]
         return [*self.others(utc_s), *said, *(said if self.fault == "twice" else ())]
 
+    @abstractmethod
     def uplink(self, heard_s: float, values: dict[str, Any]) -> Message:
         """The message about one frame of the device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def others(self, utc_s: float) -> list[Message]:
         """Messages of other kinds."""
-        raise NotImplementedError
 
 
 class ChirpStack(LorawanServer):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.connection import Broker
+from firmware_sim.devices.mqtt_client import MqttClient
 from firmware_sim.devices.mqtt_device import MqttDevice
 from firmware_sim.devices.obedience import Obedience, Setpoint
 

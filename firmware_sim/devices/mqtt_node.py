@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from firmware_sim.devices.mqtt_client import Broker, MqttClient
+from firmware_sim.devices.connection import Broker
+from firmware_sim.devices.mqtt_client import MqttClient
 from firmware_sim.devices.mqtt_device import MqttDevice
 from firmware_sim.devices.packs import PackMemory
 from firmware_sim.devices.senml import as_cbor, as_json, records

@@ -2,97 +2,24 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from firmware_sim.devices.mqtt_client import Broker
-
-KEEPALIVE_S: Final = 10
+from firmware_sim.devices.connection import Broker, Connection, Message
 
 
-class Message(NamedTuple):
-    """A message as it goes over the wire."""
-
-    topic: str
-    payload: bytes
-    qos: int = 0
-    retain: bool = False
-
-
-class PlainClient:
-    """Connects in the background and again; `will` is asked before each attempt, for it may have a number in it."""
+class PlainClient(Connection):
+    """What it heard stands in `heard`, the oldest first."""
 
     def __init__(
         self, broker: Broker, name: str, topics: tuple[str, ...] = (), will: Callable[[], Message] | None = None
     ) -> None:
-        self._broker, self._name, self._topics, self._will = broker, name, topics, will
+        super().__init__(broker, name, topics, will)
         self.heard: deque[Message] = deque(maxlen=10_000)
-        self.connections: deque[bool] = deque(maxlen=1000)
-        self._client = self._new()
-        self.is_on = False
-        """Whether it has power and a link; the broker may still be away."""
-
-    def _new(self) -> mqtt.Client:
-        v5 = self._broker.protocol == "5"
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=self._name,
-            protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
-            clean_session=None if v5 else True,
-        )  # fmt: skip
-        if self._broker.username:
-            client.username_pw_set(self._broker.username, self._broker.password)
-        client.reconnect_delay_set(1, 5)
-        client.on_pre_connect = self._before
-        client.on_connect = self._connected
-        client.on_message = self._message
-        return client
-
-    def start(self) -> None:
-        """Connect in the background, again and again until it works."""
-        self._client = self._new()
-        self.is_on = True
-        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
-        self._client.loop_start()
-
-    def stop(self) -> None:
-        """Switched off by a person: it says its last words itself."""
-        if self._will is not None and self.up:
-            last = self._will()
-            self._client.publish(*last).wait_for_publish(1.0)
-        self.is_on = False
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def drop(self) -> None:
-        """The link is cut without a word: the broker speaks the last will."""
-        self.is_on = False
-        sock = self._client.socket()
-        self._client.loop_stop()
-        if sock is not None:
-            sock.close()
-
-    @property
-    def up(self) -> bool:
-        """Whether it is on and the broker has accepted the connection."""
-        return self.is_on and self._client.is_connected()
 
     def say(self, message: Message) -> None:
         """Publish; lost when not connected."""
-        if self.up:
-            self._client.publish(*message)
+        self._publish(message)
 
-    def _before(self, client: mqtt.Client, _data: Any) -> None:
-        if self._will is not None:
-            client.will_set(*self._will())
-
-    def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            return
-        for topic in self._topics:
-            client.subscribe(topic, qos=1)
-        self.connections.append(True)
-
-    def _message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+    def _hear(self, message: mqtt.MQTTMessage) -> None:
         self.heard.append(Message(message.topic, bytes(message.payload), message.qos, message.retain))

@@ -7,10 +7,10 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 INT8, UINT64, FLOAT, DOUBLE, BOOLEAN, STRING = 1, 8, 9, 10, 11, 12
 NEVER_BORN: Final = 999

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.faults import Read
 from firmware_sim.devices.foreign_device import ForeignDevice
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message, PlainClient
+from firmware_sim.devices.plain_client import PlainClient
 
 LIMA_S: Final = -5 * 3600
 """[s] Its clock shows the time of Lima, without saying so."""

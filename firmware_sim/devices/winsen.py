@@ -3,6 +3,7 @@
 Source: Winsen manuals (sensor protocols, section 5).
 """
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 PERIOD_S: Final = 1.0
@@ -27,7 +28,7 @@ def split(count: float, most: int = 0xFFFF) -> tuple[int, int]:
     return divmod(round(min(most, max(0, count))), 256)
 
 
-class WinsenModule:
+class WinsenModule(ABC):
     """A module on its line. A model says what it uploads and answers; one that uploads nothing only answers."""
 
     baud: Final = 9600
@@ -76,6 +77,6 @@ class WinsenModule:
         del now_s
         return []
 
+    @abstractmethod
     def answer(self, now_s: float) -> list[bytes]:
         """What a read is answered; nothing while the air of the module is silent."""
-        raise NotImplementedError

@@ -7,7 +7,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from firmware_sim.devices.mqtt_client import Broker
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.sparkplug_node import SparkplugNode
 from tests.end_to_end.mine import Gateway, Listener, ready, site_text, wait_for
 

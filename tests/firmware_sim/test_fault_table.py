@@ -13,6 +13,7 @@ from firmware_sim.devices import faults
 from firmware_sim.devices.air_quality_nodes import AirGradientMonitor, AirRohrNode
 from firmware_sim.devices.anemometers import ANEMOMETERS
 from firmware_sim.devices.bocamina_node import BocaminaNode
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.dust_sensors import DUST_SENSORS
 from firmware_sim.devices.esphome_node import EspHomeNode
 from firmware_sim.devices.faults import CellFaults, Read, SerialDevice, WireFaults
@@ -20,7 +21,6 @@ from firmware_sim.devices.foreign_device import ForeignDevice
 from firmware_sim.devices.gas_modules import GAS_MODULES
 from firmware_sim.devices.lorawan_server import ChirpStack, TheThingsStack
 from firmware_sim.devices.modem import Modem
-from firmware_sim.devices.mqtt_client import Broker
 from firmware_sim.devices.plantower import MODELS, Plantower
 from firmware_sim.devices.sparkplug_node import SparkplugNode
 from firmware_sim.devices.tasmota_device import TasmotaDevice

@@ -9,10 +9,10 @@ import pytest
 from bocamina.inbound import MqttListener
 from bocamina.site_file import parse_site
 from firmware_sim.devices.air_quality_nodes import AirGradientMonitor, AirRohrNode
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.esphome_node import EspHomeNode
 from firmware_sim.devices.foreign_device import ForeignDevice
 from firmware_sim.devices.lorawan_server import LATE_S, ChirpStack, TheThingsStack
-from firmware_sim.devices.mqtt_client import Broker
 from firmware_sim.devices.sparkplug_node import SparkplugNode
 from firmware_sim.devices.tasmota_device import TasmotaDevice
 from gateway.domain.events import Counted, Delivery, Event, Pack, Sample
@@ -217,9 +217,14 @@ def test_a_lorawan_server_with_its_faults(start, kind, topic, make) -> None:
     assert mine.sample(0).value == 12.5
 
     server.set_fault("twice")
-    mine.until(server, lambda: mine.sample(0).value == 500.0, "the same uplink twice")
-    times = [(s.sensor, s.source_us, s.value) for e in mine.events if isinstance(e, Pack) for s in e.samples]
-    assert len(set(times)) < len(times), "the engine tells them by sensor, time and value"
+    mine.until(server, lambda: mine.sample(0).value == 500.0, "an uplink")
+
+    def repeated() -> bool:
+        """The engine tells them by sensor, time and value."""
+        heard = [(s.sensor, s.source_us, s.value) for e in list(mine.events) if isinstance(e, Pack) for s in e.samples]
+        return len(set(heard)) < len(heard)
+
+    mine.until(server, repeated, "the same uplink twice")
     server.set_fault("null")
     mine.until(server, lambda: mine.sample(0).quality == Quality.BAD, "null is no value")
     server.set_fault("no_codec")

@@ -7,10 +7,9 @@ import pytest
 
 from bocamina.inbound import MqttListener
 from bocamina.site_file import parse_site
+from firmware_sim.devices.connection import Broker, Message
 from firmware_sim.devices.foreign_device import ForeignDevice
 from firmware_sim.devices.modbus_devices import MODBUS_DEVICES
-from firmware_sim.devices.mqtt_client import Broker
-from firmware_sim.devices.plain_client import Message
 from firmware_sim.devices.plantower import MODELS, Plantower
 from firmware_sim.live import Simulator
 from firmware_sim.mine import Mine

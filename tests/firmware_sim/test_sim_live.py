@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firmware_sim.__main__ import build
-from firmware_sim.devices.mqtt_client import Broker
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.mqtt_node import MqttNode
 from firmware_sim.devices.plantower import Plantower
 from firmware_sim.devices.serial_line import SerialLine

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.modbus_devices import modbus_device
 from firmware_sim.devices.modbus_slave import SLAVE_FAULTS, SlaveBus, crc, framed
-from firmware_sim.devices.mqtt_client import Broker
 from firmware_sim.live import Simulator
 from firmware_sim.mine import Mine
 from firmware_sim.script import ScenarioError, read_scenario
