@@ -2,7 +2,10 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from bocamina.flow import silence_s
 from bocamina.samples import UNKNOWN_KEPT, sample_of
 from gateway.domain.events import Counted, Delivery, Event, Pack, Sample
 from gateway.domain.measurement import Measurement
@@ -11,6 +14,23 @@ from gateway.domain.site import Site, Source
 from gateway.drivers.items import Frame, Rejected
 from gateway.drivers.table import DRIVERS
 from gateway.formats.units import to_canonical
+from gateway.transports.port import Line
+from gateway.transports.serial_port import SerialSource
+
+
+class SerialBytes(NamedTuple):
+    """What a line sent: an item of the gateway's inbox."""
+
+    source: str
+    data: bytes
+
+
+class SerialLink(NamedTuple):
+    """A line came or went: another item."""
+
+    source: str
+    up: bool
+    detail: str
 
 
 class SerialListener:
@@ -62,3 +82,16 @@ def _measured(sensor: int, quantity: str, reading: Measurement, time_s: float | 
     if value is None and reading.value is not None:
         return sample_of(sensor, math.nan, time_s, utc_us, Quality.BAD, Reason.FAULT)
     return sample_of(sensor, math.nan if value is None else value, time_s, utc_us, reading.quality, reading.reason)
+
+
+def open_line(site: Site, source: Source, put: Callable[[Any], None]) -> SerialSource:
+    """The source's port, not started; what it sends and how it is goes to `put`."""
+    spec = DRIVERS[source.driver or ""]
+    periods = [sensor.period_s for sensor in site.sensors if sensor.source == source.id]
+    return SerialSource(
+        source.id, source.port or "", Line(source.baud or spec.baud, spec.parity, spec.stopbits),
+        start_commands=spec.start_command, poll_command=spec.poll_command, poll_s=spec.poll_s,
+        silence_s=silence_s(max([spec.period_s, *periods])), by_readings=True,
+        on_bytes=lambda ident, data, _ns: put(SerialBytes(ident, data)),
+        on_link=lambda ident, up, detail: put(SerialLink(ident, up, detail)),
+    )  # fmt: skip

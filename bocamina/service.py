@@ -19,20 +19,20 @@ from alerts.commander import command_document
 from alerts.notify.dispatch import Dispatch
 from bocamina.aftermath import Aftermath, encode, properties_of
 from bocamina.backpressure import HIGH_WATER, Backpressure
-from bocamina.clock import EngineClock
+from bocamina.beginning import begin
 from bocamina.corrections import Corrector
 from bocamina.disk_room import DiskRoom
-from bocamina.engine import Engine
-from bocamina.flow import FlowWatch, silence_s
+from bocamina.flow import FlowWatch
 from bocamina.inbound import KEPT_PAYLOAD, MqttListener
 from bocamina.modbus_listener import BusAnswer, ModbusListener, open_buses
 from bocamina.publisher import Publisher
-from bocamina.restore import restore
 from bocamina.sealer import ArchiveState
-from bocamina.serial_listener import SerialListener
+from bocamina.serial_listener import SerialBytes, SerialLink, SerialListener, open_line
 from bocamina.service_manager import ServiceManager
 from bocamina.sms_modem import SOURCE as MODEM
 from bocamina.sms_modem import open_modem
+from bocamina.step_records import records_of
+from bocamina.troubles import Troubles
 from bocamina.uplinks import Uplinks
 from gateway.domain.errors import OperationFailed, StoreFailed
 from gateway.domain.events import Corrected, Counted, Delivered, Event, LinkState, Pack, Started, Texted, Tick
@@ -47,7 +47,7 @@ from gateway.stores.rows import Kind
 from gateway.stores.writer import Group, JournalWriter, Record
 from gateway.transports.mqtt_link import MqttLink
 from gateway.transports.mqtt_messages import Inbound
-from gateway.transports.serial_port import Line, SerialSource
+from gateway.transports.serial_port import SerialSource
 from gateway.transports.sparkplug_host import SparkplugHostState
 
 log = logging.getLogger(__name__)
@@ -65,21 +65,9 @@ NEVER: Final = 1_000_000_000
 COLLECT_EVERY_US: Final = 3600 * SECOND_US
 """A full look for garbage stops every thread for 20 to 50 ms when a slow disk lets readings wait (measured at 5,000 a
 second): by itself it came every two seconds, now it comes once an hour. Young garbage is looked for as ever."""
-STALLED_S: Final = 10.0
 ROOM_AGAIN: Final = 0.9
 MOST_SENDER, MOST_TEXT = 40, 480
 """Letters of a text by SMS that go on record: three messages; a reading needs one."""
-
-
-class _Bytes(NamedTuple):
-    source: str
-    data: bytes
-
-
-class _SerialLink(NamedTuple):
-    source: str
-    up: bool
-    detail: str
 
 
 class _Subscription(NamedTuple):
@@ -114,7 +102,7 @@ class GatewayService:
         self._publisher = Publisher(len(site.sensors))
         self._room = DiskRoom(site, self._path)
         self._diverged = self._waits_for_disk = self._disk_is_back = False
-        self._down: dict[str, str] = {}
+        self._troubles = Troubles(self._flow)
         self._remembered = self._journal_down = False
         self._steps = 0
         self._next_tick_us = self._next_status_us = self._next_collection_us = 0
@@ -150,7 +138,8 @@ class GatewayService:
 
     def _open(self, stack: ExitStack) -> None:
         self._uplinks = Uplinks(self.site, self._path, self._inbox.put)
-        self._begin()
+        self._engine, self._clock, self._waits_for_disk = begin(self.site, self.site_hash, self._path)
+        self._diverged = self._waits_for_disk
         moment = self._clock.moment()
         self._since = rfc3339(moment.utc_us)
         self._link = MqttLink(
@@ -186,7 +175,7 @@ class GatewayService:
         stack.callback(self._corrector.stop, 5.0)
         for source in self.site.sources:
             if source.kind == "serial":
-                line = self._ports[source.id] = self._serial(source.id)
+                line = self._ports[source.id] = open_line(self.site, source, self._inbox.put)
                 line.start()
                 stack.callback(line.stop)
         for bus in open_buses(self._modbus, self._inbox.put):
@@ -201,37 +190,6 @@ class GatewayService:
         stack.callback(self._dispatch.close)
         stack.callback(self._manager.stopping)
 
-    def _begin(self) -> None:
-        """The engine as the journal has it; what a disk that takes nothing can still be read of, else a new one.
-
-        A card that has become read-only shows it at the next start: that must keep nobody in the dark either (0004).
-        """
-        self._engine = Engine(self.site, self.site_hash)
-        self._engine.warm_up()
-        try:
-            with Journal.open(self._path) as journal:
-                self._clock = EngineClock.of(journal)
-                journal.register_site(self.site_hash, self.site, self._clock.moment())
-                restore(self._engine, journal)
-                if journal.salvaged is not None:
-                    log.warning("%s: %s", self._path, journal.salvaged)
-        except StoreFailed as error:
-            if not self._path.exists():  # nothing was ever here: the folder is wrong, and a person must see it
-                raise
-            log.error("%s; watching without it until the disk takes rows again", error)  # noqa: TRY400  one sentence
-            self._waits_for_disk = self._diverged = True
-            self._read_only_start()
-
-    def _read_only_start(self) -> None:
-        self._engine = Engine(self.site, self.site_hash)
-        try:
-            with Journal.reader(self._path) as journal:
-                self._clock = EngineClock.of(journal)
-                restore(self._engine, journal)
-        except StoreFailed as error:
-            log.warning("%s; nothing is known of before", error)
-            self._engine, self._clock = Engine(self.site, self.site_hash), EngineClock()
-
     def _open_journal(self) -> Journal:
         """For the writer. After a start without it a journal that works again is no place for what we made up since."""
         journal = Journal.open(self._path)
@@ -240,18 +198,6 @@ class GatewayService:
         journal.close()
         self._disk_is_back = True
         raise StoreFailed(f"{self._path}: can be written again")
-
-    def _serial(self, ident: str) -> SerialSource:
-        source = next(s for s in self.site.sources if s.id == ident)
-        spec = self._lines[ident].spec
-        periods = [sensor.period_s for sensor in self.site.sensors if sensor.source == ident]
-        return SerialSource(
-            source.id, source.port or "", Line(source.baud or spec.baud, spec.parity, spec.stopbits),
-            start_commands=spec.start_command, poll_command=spec.poll_command, poll_s=spec.poll_s,
-            silence_s=silence_s(max([spec.period_s, *periods])), by_readings=True,
-            on_bytes=lambda source_id, data, _ns: self._inbox.put(_Bytes(source_id, data)),
-            on_link=lambda source_id, up, detail: self._inbox.put(_SerialLink(source_id, up, detail)),
-        )  # fmt: skip
 
     def _check_journal(self) -> None:
         """Begin anew from the journal when it is no longer what the engine knows; siren and fans hold meanwhile.
@@ -345,26 +291,26 @@ class GatewayService:
         return items
 
     def _events(self, item: Any, moment: Moment) -> Sequence[Event]:
-        if isinstance(item, _Bytes):
+        if isinstance(item, SerialBytes):
             events = self._lines[item.source].events(item.data, moment.utc_us)
             if any(isinstance(event, Pack) for event in events):
                 self._ports[item.source].measured()
             return events
         if isinstance(item, BusAnswer):
             return self._modbus[item.source].events(item.reply)
-        if isinstance(item, _SerialLink):
-            self._note_link(item.source, item.up, item.detail)
+        if isinstance(item, SerialLink):
+            self._troubles.note(item.source, item.up, item.detail)
             rest = [] if item.up else self._lines[item.source].ended()
             return [*rest, LinkState(item.source, item.up, item.detail)]
         if isinstance(item, LinkState):
-            self._note_link(item.source, item.up, item.detail)
+            self._troubles.note(item.source, item.up, item.detail)
             if item.up and self._remembered and item.source == "mqtt":
                 self._republish()
             return [item]
         if isinstance(item, _Subscription):
             named = [source.id for source in self.site.sources if source.topic == item.topic]
             for name in named or [item.topic]:
-                self._note_link(name, item.granted, item.detail)
+                self._troubles.note(name, item.granted, item.detail)
             return [LinkState(name, item.granted, item.detail) for name in named]
         if isinstance(item, Corrected | Counted):
             return [item]
@@ -387,14 +333,7 @@ class GatewayService:
             )  # fmt: skip
         if decisions.settled:
             decisions.documents |= self._engine.changed_documents(moment)
-        records = [Record(Kind.COMMAND, moment, command._asdict()) for command in decisions.commands]
-        records += [Record(Kind.TRANSITION, moment, t.document | _record_of(t)) for t in decisions.transitions]
-        records += [Record(Kind.VERDICT, moment, change._asdict()) for change in decisions.verdicts]
-        records += [Record(Kind.PERSON, moment, figures) for figures in decisions.persons]
-        records += [Record(Kind.SHIFT, moment, result) for result in decisions.shifts]
-        records += [Record(Kind.REQUEST, moment, request) for request in decisions.requests]
-        records += [Record(Kind.NOTICE, moment, notice) for notice in decisions.notices]
-        records += [Record(Kind.CLOCK, moment, news) for news in self._clock.news()]
+        records = records_of(moment, decisions, self._clock.news())
         if snapshot and not self._diverged:
             state = {"site_hash": self.site_hash, "now_us": moment.now_us, "engine": self._engine.dump()}
             records.append(Record(Kind.SNAPSHOT, moment, state))
@@ -407,7 +346,7 @@ class GatewayService:
         if not self._writer.submit(group):
             self._diverged = True
             self._aftermath.hold_acks()
-            self._down["journal"] = "no room: readings are refused until the disk takes what waits"
+            self._troubles.down["journal"] = "no room: readings are refused until the disk takes what waits"
         for wanted in decisions.recompute:
             self._corrector.ask(wanted)
         self._publisher.changed(decisions.dirty, decisions.urgent)
@@ -439,12 +378,6 @@ class GatewayService:
 
     # --- What is told of ourselves -----------------------------------------------------------------------------------
 
-    def _note_link(self, source: str, up: bool, detail: str) -> None:
-        if up:
-            self._down.pop(source, None)
-        else:
-            self._down[source] = detail
-
     def _state(self) -> str:
         if not self._remembered:
             return "starting"
@@ -452,23 +385,10 @@ class GatewayService:
             self.ready.set()
             self._manager.ready()
             log.info("watching %s: %d sensors", self.site.site.id, len(self.site.sensors))
-        return "degraded" if self._troubles() else "ready"
+        return "degraded" if self._sentences() else "ready"
 
-    def _troubles(self) -> list[str]:
-        found = [f"{source}: {detail}" for source, detail in self._down.items()]
-        found += [
-            f"{source}: no valid reading for {seconds} s"
-            for source, seconds in self._flow.silent_s.items() if source not in self._down
-        ]  # fmt: skip
-        if self._writer.failure:
-            found.append(f"journal: {self._writer.failure}")
-        elif self._writer.stalled_s > STALLED_S:
-            found.append(f"journal: a commit has been waiting for {self._writer.stalled_s:.0f} s")
-        if not self._writer.alive:
-            found.append("journal: its writer has ended")
-        if trouble := self.archive().trouble:
-            found.append(f"archive: {trouble}")
-        return found
+    def _sentences(self) -> list[str]:
+        return self._troubles.sentences(self._writer, self.archive())
 
     def _status(self, state: str, moment: Moment) -> dict[str, Any]:
         blind_s = self._flow.blind_s
@@ -484,13 +404,8 @@ class GatewayService:
             "broker_durable": self.site.mqtt.durable,
             "time": rfc3339(moment.utc_us),
             "archive": self.archive().detail,
-            "troubles": [] if state == "offline" else self._troubles(),
+            "troubles": [] if state == "offline" else self._sentences(),
             "counts": dict(self._engine.counts) | dict(self._listener.counts) | {"blind_s": sum(blind_s.values())},
             "blind_s": blind_s,
             "uplinks": self._uplinks.status(),
         }
-
-
-def _record_of(transition: Any) -> dict[str, Any]:
-    return {"old": transition.old, "new": transition.new, "by": transition.by, "comment": transition.comment,
-            "utc_us": transition.utc_us}  # fmt: skip

@@ -14,7 +14,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bocamina.site_checks import TABLES, Draft, cross_problems
+from bocamina.site_checks import cross_problems
+from bocamina.site_draft import TABLES, Draft
 from gateway.domain.errors import ConfigError
 from gateway.domain.names import expected_one_of
 from gateway.domain.site import Site

@@ -24,10 +24,10 @@ def test_a_refused_topic_is_a_lost_source_and_any_other_a_trouble_of_the_status(
     refused = service._events(_Subscription(nodes, False, "the broker refused it"), moment)
     assert refused == [LinkState("nodes", False, "the broker refused it")]
     assert service._events(_Subscription(requests, False, "refused too"), moment) == []
-    assert service._down == {"nodes": "the broker refused it", requests: "refused too"}
+    assert service._troubles.down == {"nodes": "the broker refused it", requests: "refused too"}
     assert service._events(_Subscription(nodes, True, "granted"), moment) == [LinkState("nodes", True, "granted")]
     service._events(_Subscription(requests, True, "granted"), moment)
-    assert service._down == {}
+    assert service._troubles.down == {}
 
 
 @pytest.mark.parametrize("reply_to", ["", f"{ROOT}reply/app"])
