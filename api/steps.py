@@ -1,9 +1,6 @@
-"""Steps of time as people ask for them: `60`, `60s`, `15min`, `1h`, `1d`; their rows as JSON, CSV and columns."""
+"""Steps of time as people ask for them: `60`, `60s`, `15min`, `1h`, `1d`; their rows."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from api.problems import Problem
@@ -45,17 +42,3 @@ def quality_of(item: Rollup) -> str:
     if item.uncertain or item.coverage < ENOUGH:
         return "uncertain"
     return "late" if item.late else "good"
-
-
-def step_lines(items: Iterator[Rollup]) -> Iterator[str]:
-    """CSV in blocks of 64 kB."""
-    block = io.StringIO()
-    lines = csv.DictWriter(block, COLUMNS, lineterminator="\n")
-    lines.writeheader()
-    for item in items:
-        lines.writerow(step_row(item))
-        if block.tell() > 65_536:
-            yield block.getvalue()
-            block.seek(0)
-            block.truncate()
-    yield block.getvalue()

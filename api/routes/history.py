@@ -1,8 +1,5 @@
 """What was: readings, exposures and alarms out of the record, in pages."""
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -11,11 +8,13 @@ from pydantic import AwareDatetime
 
 from api.auth import reader
 from api.columns import MEDIA_TYPES, column_file, step_file
+from api.csv_lines import MEDIA_TYPE as CSV
+from api.csv_lines import csv_lines
 from api.problems import Problem
 from api.routes.alarms import active
 from api.schemas import Page
 from api.services import Services, Svc
-from api.steps import step_lines, step_row, step_us
+from api.steps import COLUMNS, step_row, step_us
 from gateway.domain.history import AlarmChange, History, Reading, ShiftResult, every
 from gateway.domain.moment import rfc3339
 
@@ -58,7 +57,7 @@ def read_readings(
             return first if at is None else history.readings(wanted, *between, _ROWS_AT_ONCE, at)
 
         if format == "csv":
-            return StreamingResponse(_csv(every(more)), media_type="text/csv; charset=utf-8")
+            return StreamingResponse(csv_lines(CSV_COLUMNS, map(_reading, every(more))), media_type=CSV)
         return StreamingResponse(column_file(every(more), format), media_type=MEDIA_TYPES[format])
     items, following = history.readings(wanted, *between, limit, cursor)
     return Page(items=[_reading(item) for item in items], next=following)
@@ -77,7 +76,7 @@ def _steps(
         return first if at is None else history.rollups(step, wanted, *between, _ROWS_AT_ONCE, at)
 
     if form == "csv":
-        return StreamingResponse(step_lines(every(more)), media_type="text/csv; charset=utf-8")
+        return StreamingResponse(csv_lines(COLUMNS, map(step_row, every(more))), media_type=CSV)
     return StreamingResponse(step_file(every(more), form), media_type=MEDIA_TYPES[form])
 
 
@@ -219,17 +218,3 @@ def _reading(item: Reading) -> dict[str, Any]:
 
 def _without_time(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "time_us"}
-
-
-def _csv(readings: Iterator[Reading]) -> Iterator[str]:
-    """Lines in blocks of 64 kB: one write a line would cost more than the line."""
-    block = io.StringIO()
-    lines = csv.DictWriter(block, CSV_COLUMNS, lineterminator="\n")
-    lines.writeheader()
-    for item in readings:
-        lines.writerow(_reading(item))
-        if block.tell() > 65_536:
-            yield block.getvalue()
-            block.seek(0)
-            block.truncate()
-    yield block.getvalue()
