@@ -11,7 +11,7 @@ from gateway.domain.moment import SECOND_US, parse_rfc3339
 from tests.end_to_end.mine import Gateway, Listener, Node, ready, site_text, wait_for
 from tests.fixtures.bad_line import BadLine
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(300)]
 
 DAYS = 30
 

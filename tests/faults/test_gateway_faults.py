@@ -21,7 +21,7 @@ from gateway.stores.journal import Journal
 from gateway.stores.paths import journal_path
 from tests.end_to_end.mine import SITE, Gateway, Listener, Node, ready, site_text, wait_for
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(120)]
 
 HCN = """
 [[sensors]]

@@ -16,7 +16,7 @@ from tests.benchmarks.test_alarm_latency import site_text, ze03_hcn
 from tests.end_to_end.mine import Gateway, Listener, ready, wait_for
 from tests.fixtures.pty import Cable
 
-pytestmark = [pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.xdist_group("faults")]
 
 PROBES = 24
 ASKED_MS = 50.0

@@ -10,7 +10,7 @@ import pytest
 from gateway.domain.moment import SECOND_US, parse_rfc3339
 from tests.end_to_end.mine import Gateway, Listener, Node, ready, site_text, wait_for
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(300)]
 
 SECOND_NODE = """
 [[sensors]]

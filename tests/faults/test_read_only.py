@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.mine import Gateway, Listener, Node, ready, site_text, wait_for
 
-pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(180)]
 
 HCN = """
 [[sensors]]
