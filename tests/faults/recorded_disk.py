@@ -14,7 +14,7 @@ from typing import NamedTuple
 SECTOR = 512
 TRACED = "openat,pwrite64,write,fsync,fdatasync,ftruncate,unlink,rename,renameat,renameat2,mmap,pwritev"
 _QUOTED = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
-_CALL = re.compile(r"^(\d+) (\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+)")
+_CALL = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\d+|0x[0-9a-f]+)")
 _DESCRIPTOR = re.compile(r"^(-?\d+|AT_FDCWD)<((?:\\x[0-9a-f]{2})*)>")
 
 
