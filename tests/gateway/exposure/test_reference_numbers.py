@@ -7,12 +7,15 @@ test_statistics.py; 14 in test_predictor.py.
 Marks elsewhere: 1.1 at 25 °C, RF table and West's columns of 4.7 in test_conversion.py; 1.3, dose and cumulative
 silica in test_silica_and_dose.py; wet air of 2.4 and the other columns of 4.7 in test_thin_air.py; 3.2 in
 test_air_demand.py; the trap of 4.2 (vector 3) in test_batch.py; 4.5 in test_short_exposures.py; k(n) of 5 in
-test_statistics.py; 7.2 (vector 13) in test_thin_air.py. "13 % more COHb" of 4.7 has no formula there to compute.
+test_statistics.py; 7.2 (vector 13) in test_thin_air.py.
 """
 
 import pytest
 
+from alerts.ladder import ladder_of
+from gateway.conditioning.ranges import LODS_PRESENT, LSBS_A_LOD
 from gateway.domain.limits import limits_for
+from gateway.domain.quantities import QUANTITIES
 from gateway.exposure.air_demand import BLAST_VELOCITY
 from gateway.exposure.batch import Question, evaluate
 from gateway.exposure.conversion import (
@@ -70,6 +73,21 @@ def test_4_7_clean_air_at_4000_metres_has_the_oxygen_pressure_of_14_percent_at_s
     assert oxygen_pressure_torr(west_pressure_hpa(4000)) == pytest.approx(oxygen_pressure_torr(1013.25, 13.1), rel=0.01)
 
 
+@pytest.mark.parametrize(("altitude_m", "carbon_dioxide_torr"), [(3000.0, 34.0), (4500.0, 28.0)])
+def test_4_7_the_same_ppm_of_co_bind_about_13_percent_more_haemoglobin_in_the_andes(altitude_m, carbon_dioxide_torr):
+    """Haldane: COHb / O2Hb = M · pCO / pO2, with the moist gas that is breathed in for CO and the alveolar gas equation
+    for O2, PAO2 = 0.2095 · (P - 47) - PaCO2 / 0.85. Whoever lives up there breathes more: PaCO2 40 torr at sea level,
+    about 34 at 3,000 m and 28 at 4,500 m [M]. The reference gives the result without its formula; this one agrees.
+    """
+
+    def bound(pressure_hpa, carbon_dioxide):
+        moist = pressure_hpa * 760.0 / 1013.25 - 47.0
+        return moist / (0.2095 * moist - carbon_dioxide / 0.85)
+
+    more = bound(west_pressure_hpa(altitude_m), carbon_dioxide_torr) / bound(1013.25, 40.0) - 1
+    assert more == pytest.approx(0.13, abs=0.01)
+
+
 def test_4_7_european_figures_are_at_20_degrees():
     """CO 20 ppm are 23 mg/m³ at 20 °C and 101.3 kPa (S38, S48), and 22.9 at 25 °C."""
     assert 20 * measurement_factor("co", "ppm", "mg/m3", molar_volume_l(20.0)) == pytest.approx(23.3, abs=0.05)
@@ -79,6 +97,7 @@ def test_4_7_european_figures_are_at_20_degrees():
 def test_3_1_air_velocities_of_article_248():
     assert BLAST_VELOCITY[False] / 60 == pytest.approx(0.333, abs=0.0005)
     assert BLAST_VELOCITY[True] / 60 == pytest.approx(0.417, abs=0.0005)
+    assert max(rung.limit for rung in ladder_of("air_velocity", None)) == pytest.approx(4.167, abs=0.0005)  # 250 m/min
 
 
 @pytest.mark.parametrize(
@@ -124,6 +143,13 @@ def test_6_3_how_long_a_mean_of_fifteen_minutes_takes_from_clean_air(quantity, p
 
 def test_8_1_the_pressure_that_cells_are_printed_for_ends_at_2060_metres():
     assert west_pressure_hpa(2060) == pytest.approx(800.0, abs=1.0)
+
+
+def test_8_1_a_cell_at_50_degrees_shifts_its_zero_by_less_than_a_fault():
+    """-250 to -400 nA at 450 to 600 nA/ppm are about -0.4 to -0.9 ppm: read as it is, and no cell below its range."""
+    least, most = 250 / 600, 400 / 450
+    assert (least, most) == (pytest.approx(0.4, abs=0.05), pytest.approx(0.9, abs=0.05))
+    assert most < LODS_PRESENT * LSBS_A_LOD * QUANTITIES["co"].resolution
 
 
 def test_the_mixture_of_acgih():

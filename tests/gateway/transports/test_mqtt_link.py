@@ -113,7 +113,8 @@ def test_own_state_is_remembered_once_and_then_left_alone(mosquitto: Mosquitto, 
     cut(gateway.link)
     wait_for(lambda: gateway.link.counters.connections == 2 and gateway.link.live, "the link comes back")
     assert len(gateway.remembered) == 1
-    assert [m.topic for m in gateway.messages[2:]] == [ROOT + "actuator/fan-1/state"]
+    again = [m.topic for m in gateway.messages[2:] if m.payload != b"mark"]  # its acknowledgement may have been cut off
+    assert again == [ROOT + "actuator/fan-1/state"]
 
 
 def test_a_request_keeps_its_mqtt_5_address(mosquitto: Mosquitto, gateways, peers):
