@@ -109,13 +109,21 @@ def piece(function: Function) -> Function:
     return _streaming(function, cached=False)
 
 
-def _streaming(function: Function, *, cached: bool) -> Function:
+def inner(function: Function) -> Function:
+    """Compile a part of streaming kernels into the place of each call, where every sample passes.
+
+    A call passes two arrays as fourteen numbers on the stack; four calls deep that was half the time of a sample.
+    """
+    return _streaming(function, cached=False, forceinline=True)
+
+
+def _streaming(function: Function, *, cached: bool, **options: bool) -> Function:
     if _numba is None:
         return function
     try:
-        compiled: Function = _numba.njit(cache=cached, _nrt=False)(function)
+        compiled: Function = _numba.njit(cache=cached, _nrt=False, **options)(function)
     except (KeyError, TypeError, AttributeError):
-        compiled = _numba.njit(cache=cached)(function)
+        compiled = _numba.njit(cache=cached, **options)(function)
     return compiled
 
 

@@ -11,7 +11,7 @@ import math
 from gateway.domain.moment import NO_TIME
 from gateway.domain.quality import ABSURD_ABOVE
 from gateway.exposure.bins import close_bin, write_long_window
-from gateway.exposure.compiler import kernel, piece
+from gateway.exposure.compiler import inner, kernel, piece
 from gateway.exposure.layout import (
     ABSURD,
     ASKED,
@@ -61,30 +61,36 @@ Answer = tuple[int, float, int, int, int, float, float, float, float, float, flo
 
 
 @piece
+def _close_bins(s: Ints, f: Floats, end: int) -> None:
+    """From the head to the last whole second before `end`, cut at every second."""
+    level = f[LEVEL]
+    edge = (s[BIN_SECOND] + 1) * SECOND
+    closed = 0
+    while edge <= end:
+        if not math.isnan(level):
+            f[BIN_MAX] = max(f[BIN_MAX], level)
+        add_stretch(s, SUMS, level, s[FLAGS], edge - s[HEAD])
+        s[HEAD] = edge
+        close_bin(s, f)
+        edge += SECOND
+        closed += 1
+        if closed > BINS and math.isnan(level) and s[FLAGS] == 0:  # a long gap: every bin is empty by now
+            s[BIN_SECOND] = end // SECOND
+            break
+    if end > s[HEAD] and not math.isnan(level):
+        f[BIN_MAX] = max(f[BIN_MAX], level)
+
+
+@inner
 def _sum_up(s: Ints, f: Floats, end: int) -> None:
     """From the head to `end` the present level counts, which may be a gap; a sensor with bins is cut at its seconds."""
-    level = f[LEVEL]
     if s[KEEPS_BINS] != 0:
-        edge = (s[BIN_SECOND] + 1) * SECOND
-        closed = 0
-        while edge <= end:
-            if not math.isnan(level):
-                f[BIN_MAX] = max(f[BIN_MAX], level)
-            add_stretch(s, SUMS, level, s[FLAGS], edge - s[HEAD])
-            s[HEAD] = edge
-            close_bin(s, f)
-            edge += SECOND
-            closed += 1
-            if closed > BINS and math.isnan(level) and s[FLAGS] == 0:  # a long gap: every bin is empty by now
-                s[BIN_SECOND] = end // SECOND
-                break
-        if end > s[HEAD] and not math.isnan(level):
-            f[BIN_MAX] = max(f[BIN_MAX], level)
-    add_stretch(s, SUMS, level, s[FLAGS], end - s[HEAD])
+        _close_bins(s, f, end)
+    add_stretch(s, SUMS, f[LEVEL], s[FLAGS], end - s[HEAD])
     s[HEAD] = end
 
 
-@piece
+@inner
 def _move_head(s: Ints, f: Floats, t: int) -> None:
     """Time passes up to t ≥ head: the present level counts as long as it holds, then it is a gap."""
     if not math.isnan(f[LEVEL]) or s[FLAGS] != 0:
@@ -97,7 +103,7 @@ def _move_head(s: Ints, f: Floats, t: int) -> None:
         _sum_up(s, f, t)
 
 
-@piece
+@inner
 def _feed(s: Ints, f: Floats, t: int, value: float, quality: int, reason: int) -> None:
     if quality == LATE:  # history only
         return
@@ -137,11 +143,15 @@ def feed(ints: Ints, floats: Floats, i: int, t: int, value: float, quality: int,
 @kernel
 def feed_many(
     ints: Ints, floats: Floats, sensors: Ints, times: Ints, values: Floats, qualities: Ints, reasons: Ints
-) -> None:
-    """The same sample by sample, in the arrays' order."""
+) -> bool:
+    """The same sample by sample, in the arrays' order. False, and nothing was fed: there is no such sensor."""
+    for n in range(sensors.size):
+        if not 0 <= sensors[n] < ints.shape[0]:
+            return False
     for n in range(sensors.size):
         i = sensors[n]
         _feed(ints[i], floats[i], times[n], values[n], qualities[n], reasons[n])
+    return True
 
 
 @piece

@@ -3,7 +3,7 @@
 import math
 
 from gateway.domain.moment import NO_TIME
-from gateway.exposure.compiler import piece
+from gateway.exposure.compiler import inner, piece
 from gateway.exposure.layout import (
     BIN_MAX,
     BIN_SECOND,
@@ -26,7 +26,7 @@ from gateway.exposure.layout import (
     TAILS,
     WINDOWS_US,
 )
-from gateway.exposure.sums import Floats, Ints, add_stretch
+from gateway.exposure.sums import Floats, Ints, add_flags, add_stretch, added
 
 SECOND = 1_000_000
 LONGEST_RECORD = 3_600 * SECOND  # equal levels share a record; bounded, so that a limb times its length fits 63 bits
@@ -59,15 +59,23 @@ def _move_tail(s: Ints, f: Floats, w: int) -> None:
     if edge <= here:
         return
     slot = k % RECORDS
-    while k < last:
-        after = slot + 1 if slot + 1 < RECORDS else 0
-        there = s[RING_I + after] >> 3
-        if there > edge:
+    word = s[RING_I + slot]
+    high, middle, low, covered = s[at + 2], s[at + 3], s[at + 4], s[at + 5]  # kept out of memory on the way
+    while True:
+        level, flags = f[RING_F + slot], word & 7
+        slot = slot + 1 if slot + 1 < RECORDS else 0
+        word = s[RING_I + slot] if k < last else (edge + 1) << 3
+        there = min(word >> 3, edge)
+        if not math.isnan(level):
+            high, middle, low = added(high, middle, low, level, there - here)
+            covered += there - here
+        if flags != 0:
+            add_flags(s, at + 2, level, flags, there - here)
+        if word >> 3 > edge:
             break
-        add_stretch(s, at + 2, f[RING_F + slot], s[RING_I + slot] & 7, there - here)
-        here, slot = there, after
+        here = there
         k += 1
-    add_stretch(s, at + 2, f[RING_F + slot], s[RING_I + slot] & 7, edge - here)
+    s[at + 2], s[at + 3], s[at + 4], s[at + 5] = high, middle, low, covered
     s[at], s[at + 1] = edge, k
 
 
@@ -100,10 +108,10 @@ def sums_at(s: Ints, f: Floats, to: int, edge: int) -> int:
         slot = slot - 1 if slot > 0 else RECORDS - 1
 
 
-@piece
-def _write(s: Ints, f: Floats, k: int, start: int, level: float, flags: int) -> None:
-    s[RING_I + k % RECORDS] = start << 3 | flags
-    f[RING_F + k % RECORDS] = level
+@inner
+def _write(s: Ints, f: Floats, slot: int, start: int, level: float, flags: int) -> None:
+    s[RING_I + slot] = start << 3 | flags
+    f[RING_F + slot] = level
 
 
 @piece
@@ -124,7 +132,7 @@ def _merge(s: Ints, f: Floats) -> None:
         end = (start // grain + 1) * grain
         kept = k >= recent and not crowded
         if kept or k + 2 >= stop or s[RING_I + (k + 2) % RECORDS] >> 3 >= end:  # one or two in it: as they were
-            _write(s, f, to, start, f[RING_F + k % RECORDS], s[RING_I + k % RECORDS] & 7)
+            _write(s, f, to % RECORDS, start, f[RING_F + k % RECORDS], s[RING_I + k % RECORDS] & 7)
             to += 1
             k += 1
             start = s[RING_I + k % RECORDS] >> 3
@@ -147,12 +155,12 @@ def _merge(s: Ints, f: Floats) -> None:
             if until <= end:
                 k += 1
         if covered > 0:
-            _write(s, f, to, opened, total / covered, flags_covered)
+            _write(s, f, to % RECORDS, opened, total / covered, flags_covered)
             to += 1
         if gap > 0:
-            _write(s, f, to, opened + covered, math.nan, flags_gap)
+            _write(s, f, to % RECORDS, opened + covered, math.nan, flags_gap)
             to += 1
-    _write(s, f, to, start, f[RING_F + last % RECORDS], s[RING_I + last % RECORDS] & 7)
+    _write(s, f, to % RECORDS, start, f[RING_F + last % RECORDS], s[RING_I + last % RECORDS] & 7)
     s[COUNT] = to + 1
     s[MERGES] += 1
     for w in range(len(WINDOWS_US)):
@@ -173,21 +181,23 @@ def _make_room(s: Ints, f: Floats) -> None:
         _merge(s, f)
 
 
-@piece
+@inner
 def set_level(s: Ints, f: Floats, t: int, level: float, flags: int) -> None:
     """From t = head on the level is this one."""
     last = s[COUNT] - 1
-    opened = s[RING_I + last % RECORDS] >> 3
+    slot = last % RECORDS
+    opened = s[RING_I + slot] >> 3
     same = flags == s[FLAGS] and (level == f[LEVEL] or (math.isnan(level) and math.isnan(f[LEVEL])))
     f[LEVEL] = level
     s[FLAGS] = flags
     if same and t - opened < LONGEST_RECORD:
         return
     if opened == t:  # nothing was summed at the level before: the newest at one instant counts
-        _write(s, f, last, t, level, flags)
+        _write(s, f, slot, t, level, flags)
         return
     if last + 1 - s[FIRST] >= RECORDS:
         _make_room(s, f)
         last = s[COUNT] - 1
-    _write(s, f, last + 1, t, level, flags)
+        slot = last % RECORDS
+    _write(s, f, slot + 1 if slot + 1 < RECORDS else 0, t, level, flags)
     s[COUNT] = last + 2

@@ -21,6 +21,7 @@ from gateway.exposure.verdicts import Channel, Instant, Window, judge_instant, j
 _LONGEST_HOLD_US = 24 * 3_600 * SECOND_US
 _ONE_LOOK = "(int64[:,::1], float64[:,::1], int64, int64)"
 _ONE_SAMPLE = "(int64[:,::1], float64[:,::1], int64, int64, float64, int64, int64)"
+_MANY_SAMPLES = "(int64[:,::1], float64[:,::1], int64[::1], int64[::1], float64[::1], int64[::1], int64[::1])"
 _new_tuple = tuple.__new__  # of a named tuple: 13 numbers in order need no second look at each
 
 
@@ -97,6 +98,7 @@ class Streaming:
         self._gap_levels: list[float | None] = [None] * n
         self._feed = direct(kernels.feed, _ONE_SAMPLE)
         self._sample = direct(kernels.sample, _ONE_SAMPLE)
+        self._feed_many = direct(kernels.feed_many, _MANY_SAMPLES)
         self._look = direct(kernels.figures, _ONE_LOOK)
 
     def feed(self, i: int, t_us: int, value: float, quality: int, reason: int = 0) -> None:
@@ -130,9 +132,8 @@ class Streaming:
         )
         if any(column.shape != who.shape for column in columns) or who.ndim != 1:
             raise ValueError("feed_many expects five arrays of one length")
-        if who.size and (int(who.min()) < 0 or int(who.max()) >= len(self.lines)):
+        if not self._feed_many(self._ints, self._floats, who, *columns):
             raise IndexError(f"feed_many: a sensor index outside 0 to {len(self.lines) - 1}")
-        kernels.feed_many(self._ints, self._floats, who, *columns)
 
     def advance(self, now_us: int) -> None:
         """Time passes for all sensors: holds end, windows slide."""
