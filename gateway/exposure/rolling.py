@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gateway.domain.quality import ABSURD_ABOVE
 from gateway.exposure import batch_kernels
 from gateway.exposure.layout import ABSURD, OVER
-from gateway.exposure.windows import Floats, Ints, Windows, ring_size
+from gateway.exposure.windows import Floats, Ints, Windows, before_us, ring_size
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """How parts are run: `map`, or the `map` of a thread pool (the kernels give the GIL away)."""
@@ -25,14 +25,23 @@ class Rolling(NamedTuple):
     """The windows that end at each of n samples. A sample itself counts from its time on, so not yet in its own window.
 
     low: ∫c dt ÷ window with gaps as 0 [unit]; at least full scale while an absurd value is inside.
-    gaps_us: what no sample stood for in the window [µs]; what lies before the first sample is a gap.
+    inside_us: what no sample stood for in the window, since the first sample [µs].
     spoilt: whether an over-range or absurd value is inside, so that no upper bound is known; None: nowhere.
+    times_us: of the samples.
     """
 
     low: Floats
-    gaps_us: Ints
+    inside_us: Ints
     spoilt: npt.NDArray[np.bool_] | None
     window_us: int
+    times_us: Ints
+
+    @property
+    def gaps_us(self) -> Ints:
+        """What no sample stood for in the window [µs]; what lies before the first sample is a gap."""
+        if not self.times_us.size:
+            return self.inside_us
+        return self.inside_us + before_us(self.times_us[0], self.times_us, self.window_us)
 
     @property
     def coverage(self) -> Floats:
@@ -41,13 +50,15 @@ class Rolling(NamedTuple):
 
     def mean(self) -> Floats:
         """Mean of the covered time [unit], NaN where nothing is covered."""
-        covered_us = np.where(self.gaps_us < self.window_us, self.window_us - self.gaps_us, math.nan)
+        gaps_us = self.gaps_us
+        covered_us = np.where(gaps_us < self.window_us, self.window_us - gaps_us, math.nan)
         return self.low * self.window_us / covered_us
 
     def high(self, full_scale: float) -> Floats:
         """Upper bound with gaps at full scale [unit]; NaN: unknown (limits reference 4.9)."""
-        high = self.low + self.gaps_us / self.window_us * full_scale
-        high[self.gaps_us == 0] = self.low[self.gaps_us == 0]
+        gaps_us = self.gaps_us
+        high = self.low + gaps_us / self.window_us * full_scale
+        high[gaps_us == 0] = self.low[gaps_us == 0]
         if self.spoilt is not None:
             high[self.spoilt] = math.nan
         return high
@@ -104,10 +115,10 @@ def _rolling(
     if out is not None and (out.shape != (total,) or out.dtype != np.float64 or not out.flags.c_contiguous):
         raise ValueError(f"out: expected {total} float64 in one piece, got {out.shape} {out.dtype}")
     low, gaps = np.empty(total) if out is None else out, np.zeros(total, np.int64)
-    plain = [
-        Rolling(low[end - samples.times_us.size : end], gaps[end - samples.times_us.size : end], None, window_us)
-        for samples, end in zip(records, ends, strict=True)
-    ]
+    plain = []
+    for samples, end in zip(records, ends, strict=True):
+        ours = slice(end - samples.times_us.size, end)
+        plain.append(Rolling(low[ours], gaps[ours], None, window_us, samples.times_us))
     size = max((ring_size(samples.times_us, window_us) for samples in records), default=0)
     windows = Windows(size, window_us, hold_us)
 
@@ -116,7 +127,7 @@ def _rolling(
     def fill(work: list[_Part]) -> None:
         for number, first, stop in work:
             (t, v, _), ours = records[number], plain[number]
-            met = windows.fill(t, v, first, stop, ours.low[first:stop], ours.gaps_us[first:stop])
+            met = windows.fill_inside(t, v, first, stop, ours.low[first:stop], ours.inside_us[first:stop])
             done.append((number, met))
 
     for _ in run(fill, _packs(records, parts)):

@@ -25,6 +25,11 @@ def ring_size(times_us: Ints, window_us: int) -> int:
     return 1 << int((starts + batch_kernels.CHUNK - tails).max()).bit_length()
 
 
+def before_us(first_us: int, ends_us: Ints, window_us: int) -> Ints:
+    """How much of the windows that end at `ends_us` lies before the first time of their record [µs]."""
+    return np.maximum(first_us - (ends_us - window_us), 0)
+
+
 class Windows:
     """Windows of one length over records whose `ring_size` is at most `size`.
 
@@ -38,10 +43,15 @@ class Windows:
         self._grain = self._unit * 2.0 ** (math.ceil(math.log2(self._size)) - 61)
         self._scratch: list[Ints] = []
 
-    def fill(self, times_us: Ints, levels: Floats, first: int, stop: int, low: Floats, gaps: Ints) -> int:
+    def fill(self, times_us: Ints, levels: Floats, first: int, stop: int, low: Floats, gaps: Ints) -> None:
         """`low` and `gaps`, which comes as zeros, of the windows that end at times `first` to `stop` - 1."""
+        self.fill_inside(times_us, levels, first, stop, low, gaps)
+        gaps += before_us(times_us[0], times_us[first:stop], self._window_us)
+
+    def fill_inside(self, times_us: Ints, levels: Floats, first: int, stop: int, low: Floats, gaps: Ints) -> int:
+        """The same without what lies before the first time in `gaps`; returns what the kernel met."""
         if first == 0:  # nothing lies before the first time
-            low[0], gaps[0] = 0.0, self._window_us
+            low[0] = 0.0
             first, low, gaps = 1, low[1:], gaps[1:]
         if stop <= first:
             return 0
