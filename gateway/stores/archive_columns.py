@@ -102,10 +102,10 @@ def _row_group(path: Path, group: int, names: tuple[str, ...]) -> Any:
 
 
 def _values(table: Any, one: Series) -> npt.NDArray[np.float64]:
-    rest: npt.NDArray[np.float64] = table["value"].to_numpy()
+    rest = table["value"]
     if not one.per_unit:
-        return rest
-    steps = table["scaled"].to_numpy()
-    if steps.dtype.kind == "i":  # none is missing
-        return np.asarray(steps / one.per_unit)
-    return np.where(np.isnan(steps), rest, steps / one.per_unit)
+        return np.asarray(rest.to_numpy())
+    steps = table["scaled"].to_numpy() / one.per_unit
+    if rest.null_count == len(rest):
+        return np.asarray(steps)
+    return np.where(rest.is_null().to_numpy(), steps, rest.to_numpy())

@@ -3,9 +3,10 @@
 One row group a sensor, sorted by time; every column is typed and delta- or dictionary-coded before zstd:
 
 ms, us            the time [ms since 1970 UTC] and the µs beyond it; both null for a reading without a time
-scaled, per_unit  value = scaled / per_unit, where that division gives the very bits of the value (a sensor that speaks
-                  in steps of 0.1 needs a small whole number, not eight bytes)
-value             the value itself where it does not; null beside `scaled`; NaN: there was none
+value             the value itself where it is no whole number of steps; NaN: there was none; null: it is
+scaled, per_unit  value = scaled / per_unit where `value` is null: that division gives its very bits (a sensor that
+                  speaks in steps of 0.1 needs a small whole number, not eight bytes). Elsewhere `scaled` is the lowest
+                  of its row group: without nulls it is read in two thirds of the time, and this filler is never above
 raw               as the device gave it, before calibration; null: the same bits as the value
 quality reason    codes of `gateway/domain/quality.py`; delivery of `gateway/domain/events.py`
 seq n i           the node's sequence mod 1000; the journal's row and the place in it: where the number comes from
@@ -40,7 +41,7 @@ _DELTA: Final = ("ms", "scaled", "seq", "n", "i", "time")
 _DICTIONARY: Final = ("us", "value", "raw", "quality", "reason", "delivery", "per_unit", "series", "sensor", "quantity",
                       "zone", "unit", "good", "uncertain", "bad", "late", "low", "high", "covered_us")  # fmt: skip
 
-_NULLABLE: Final = ("ms", "us", "scaled", "value", "raw")
+_NULLABLE: Final = ("ms", "us", "value", "raw")
 _FAST: Final = ("ms", "scaled")
 """What questions over a year read: as LZ4 they take 5 % more room in all, and two thirds of the time to read."""
 _STATISTICS: Final = ("ms", "scaled", "value", "sensor", "time")
@@ -58,7 +59,7 @@ def pyarrow() -> Any:
 
 
 class Scaled(NamedTuple):
-    """Values split into whole steps and the rest. scaled: valid where `whole`."""
+    """Values split into whole steps and the rest. scaled: where not `whole`, the lowest of those that are."""
 
     per_unit: int
     scaled: npt.NDArray[np.int64]
@@ -76,7 +77,7 @@ def scaled(values: npt.NDArray[np.float64]) -> Scaled:
         steps = np.where(np.abs(exact) < LARGEST_SCALED, exact, 0.0).astype(np.int64)
         whole = finite & ((steps / per_unit).view(np.int64) == values.view(np.int64))  # bits: −0.0 is not 0.0
         if count and int(whole.sum()) >= MOSTLY * count:
-            return Scaled(per_unit, np.where(whole, steps, 0), whole)
+            return Scaled(per_unit, np.where(whole, steps, steps[whole].min()), whole)
     return Scaled(0, np.zeros(values.size, np.int64), np.zeros(values.size, np.bool_))
 
 
@@ -183,7 +184,7 @@ def _table(pa: Any, schema: Any, number: int, record: SensorRecord, found: Readi
     same = value.view(np.int64) == raw.view(np.int64)
     columns = {
         "series": np.full(size, number), "ms": (ms, untimed), "us": (us, untimed),
-        "scaled": (steps.scaled, ~steps.whole), "per_unit": np.full(size, steps.per_unit),
+        "scaled": steps.scaled, "per_unit": np.full(size, steps.per_unit),
         "value": (value, steps.whole), "raw": (raw, same),
     }  # fmt: skip
     words = {"sensor": record.id, "quantity": record.quantity, "zone": record.zone, "unit": record.unit}

@@ -28,8 +28,8 @@ _SETTINGS: Final = {
 }  # fmt: skip
 _READINGS: Final = f"""
 SELECT series, ifnull(ms * 1000 + us, {NO_TIME}) AS time_us, n, i,
-    ifnull(scaled::DOUBLE / per_unit::DOUBLE, value) AS value,
-    coalesce(raw, scaled::DOUBLE / per_unit::DOUBLE, value) AS raw, quality, reason, delivery, seq, trusted
+    ifnull(value, scaled::DOUBLE / per_unit::DOUBLE) AS value,
+    coalesce(raw, value, scaled::DOUBLE / per_unit::DOUBLE) AS raw, quality, reason, delivery, seq, trusted
 FROM read_parquet(?) WHERE series IN (SELECT unnest(?))
 """  # noqa: S608  our own number only
 

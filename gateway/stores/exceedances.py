@@ -137,24 +137,24 @@ def _above_in_steps(opened: Any, file: ArchivedFile, asked: Mapping[int, float])
     stepped = [group for group in asked if file.series[group].per_unit]
     if not stepped:
         return {}
-    column = opened.read_row_groups(stepped, columns=["scaled"], use_threads=False).column(0).combine_chunks()
-    # as they lie in memory: what stands where there is none may only let a row group be looked at for nothing
-    whole = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
-    steps = whole[column.offset : column.offset + len(column)]
+    chunks = opened.read_row_groups(stepped, columns=["scaled"], use_threads=False).column(0).chunks
+    steps = np.concatenate([chunk.to_numpy() for chunk in chunks]) if len(chunks) > 1 else chunks[0].to_numpy()
     found, at = {}, 0
     for group in stepped:
         one = file.series[group]
-        mine, first = steps[at : at + one.rows], at
+        mine = steps[at : at + one.rows]
         at += one.rows
         # steps that may be above; the division decides, bit for bit
         near = math.floor(max(min(asked[group] * one.per_unit, LARGEST_SCALED), -LARGEST_SCALED)) - 1
-        if mine.max() > near:
-            known = column.slice(first, one.rows).is_valid().to_numpy(zero_copy_only=False)
-            places = np.flatnonzero((mine > near) & known)
+        places = np.flatnonzero(mine > near)
+        if places.size == one.rows:  # so is what stands where there are no steps: the lowest of them
+            rest = opened.read_row_group(group, columns=["value"], use_threads=False).column(0)
+            places = np.flatnonzero(rest.is_null().to_numpy())
+        if places.size:
             values = mine[places] / one.per_unit
-            places, values = places[values > asked[group]], values[values > asked[group]]
-            if places.size:
-                found[group] = places, values
+            above = values > asked[group]
+            if above.any():
+                found[group] = places[above], values[above]
     return found
 
 
