@@ -108,4 +108,5 @@ def _values(table: Any, one: Series) -> npt.NDArray[np.float64]:
     steps = table["scaled"].to_numpy() / one.per_unit
     if rest.null_count == len(rest):
         return np.asarray(steps)
-    return np.where(rest.is_null().to_numpy(), steps, rest.to_numpy())
+    found: npt.NDArray[np.float64] = np.where(rest.is_null().to_numpy(), steps, rest.to_numpy())
+    return found
