@@ -10,13 +10,13 @@ WORKERS ?= 3
 $(VENV)/.run: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo]'
-	$(BIN)/python -c 'from gateway.exposure.readiness import warm_up; warm_up()'
+	$(BIN)/python -c 'from gateway.exposure.readiness import warm_up, warm_up_batch; warm_up(); warm_up_batch()'
 	touch $@
 
 $(VENV)/.test: pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[test,lint]'
-	$(BIN)/python -c 'from gateway.exposure.readiness import warm_up; warm_up()'
+	$(BIN)/python -c 'from gateway.exposure.readiness import warm_up, warm_up_batch; warm_up(); warm_up_batch()'
 	touch $@ $(VENV)/.run
 
 setup: $(VENV)/.test

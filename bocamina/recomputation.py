@@ -5,6 +5,7 @@ Whoever runs the parts (this process, others here, a cluster) gets the same rows
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -109,8 +110,17 @@ def parts(
 
 def compute(part: Part) -> list[Row]:
     """The rows of a part; none of a sensor without a reading in the shift. Raises StoreFailed, OperationFailed."""
+    _check_kernels()
     archive = Archive(part.folder)
     return [row for place in part.places for row in _rows(archive, part.window, place, part.regimes)]
+
+
+@cache
+def _check_kernels() -> None:
+    """Once in every process that computes."""
+    from gateway.exposure.readiness import warm_up_batch
+
+    warm_up_batch()
 
 
 def _rows(archive: Archive, window: Window, place: Place, regimes: tuple[str, ...]) -> Iterator[Row]:

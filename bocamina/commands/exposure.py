@@ -83,7 +83,7 @@ def exposure(
     """Exposure of a record against limits."""
     from gateway.exposure.batch import Question, evaluate
     from gateway.exposure.conversion import molar_volume_l, standard_or_given_pressure_hpa
-    from gateway.exposure.readiness import warm_up
+    from gateway.exposure.readiness import warm_up_batch
 
     if language not in _WORDS:
         raise ConfigError(f"--language: {language!r}; {expected_one_of(language, _WORDS)}")
@@ -98,7 +98,7 @@ def exposure(
         full_scales=scales, gap_levels=gaps, groups=tuple(_group(text) for text in group or ()),
         phases={phase: share for phase, share in shares.items() if share is not None},
     )  # fmt: skip
-    warm_up()  # a record that may be shown to an inspector is not judged by kernels that were not checked
+    warm_up_batch()  # a record that may be shown to an inspector is not judged by kernels that were not checked
     document = evaluate(_read(file, max_hold, air, scales), question)
     if as_json:
         print(json.dumps(document, ensure_ascii=False, allow_nan=False))

@@ -2,12 +2,15 @@
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from gateway.domain.errors import OperationFailed
 from gateway.domain.limits import Limit
 from gateway.exposure import batch_kernels, bins, kernels, ring, sums
 from gateway.exposure.compiler import forget_cache, give_up_compiling, is_compiled
+from gateway.exposure.rolling import Samples, rolling_means
 from gateway.exposure.streaming import Line, Streaming
 from gateway.exposure.twin import Twin
 
@@ -58,41 +61,69 @@ def _differences() -> Iterator[str]:
                 yield f"the 8 h window of sample {number} differs"
 
 
+def _batch_differences() -> Iterator[str]:
+    """The same half hour as a whole record, in windows that are shorter and longer than it."""
+    rows = list(_series())
+    times, values = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    twin = Twin([_HOLD_S], [math.nan])
+    record = Samples(times, values)
+    windows = {us: rolling_means(record, us, round(_HOLD_S * 1e6)) for us in (1_000_000, 60_000_000, 900_000_000)}
+    whole = rolling_means(record, 28_800_000_000, round(_HOLD_S * 1e6))
+    for number, (t, value) in enumerate(zip(times.tolist(), values.tolist(), strict=True)):
+        twin.feed(0, t, value, 0)
+        if number % 16 != 15:
+            continue
+        for us, found in (*windows.items(), (28_800_000_000, whole)):
+            exact = twin.sums(0, t, t - us)
+            low, covered = float(exact.total) / us, us - int(found.gaps_us[number])
+            if not math.isclose(found.low[number], low, rel_tol=1e-9, abs_tol=1e-12) or covered != exact.covered_us:
+                yield f"the window of {us} µs at sample {number} is {found.low[number]}, expected {low}"
+
+
 def warm_up() -> bool:
     """Compile every streaming kernel and compare a fixed series with the slow twin; True if it runs compiled.
 
     Where numba cannot compile, the same kernels run in plain Python (logged). Raises OperationFailed when the
     numbers are wrong: a gateway that cannot calculate must not say that it watches.
     """
+    return _prove(_problem)
+
+
+def warm_up_batch() -> bool:
+    """The same for the kernels that whole records pass through."""
+    return _prove(lambda: next(_batch_differences(), None))
+
+
+def _prove(problem_of: Callable[[], str | None]) -> bool:
     try:
-        problem = _problem()
+        problem = problem_of()
     except Exception as error:
         if not is_compiled():
             raise
-        problem = _problem_of_others(error)
+        problem = _problem_of_others(problem_of, error)
     if problem is not None:
         raise OperationFailed(f"the exposure kernels failed their self-check: {problem}")
     return is_compiled()
 
 
 def _problem() -> str | None:
-    """What is wrong with the kernels; calls every one."""
+    """What is wrong with the streaming kernels; calls every one."""
     problem = next(_differences(), None)
     _call_rest()
     return problem
 
 
-def _problem_of_others(error: Exception) -> str | None:
+def _problem_of_others(problem_of: Callable[[], str | None], error: Exception) -> str | None:
     """The same with kernels that are compiled anew, or else are plain Python."""
     if forget_cache(error):
         try:
-            return _problem()
+            return problem_of()
         except Exception as another:
             error = another
     give_up_compiling(error)
     for module in (sums, bins, ring, kernels, batch_kernels):  # each after those it imports from
         importlib.reload(module)
-    return _problem()
+    return problem_of()
 
 
 def _call_rest() -> None:

@@ -29,6 +29,17 @@ def test_the_kernels_prove_themselves():
     assert readiness.warm_up() is compiler.is_compiled()
 
 
+def test_so_do_those_of_whole_records():
+    assert readiness.warm_up_batch() is compiler.is_compiled()
+
+
+def test_wrong_windows_stop_a_judgement(monkeypatch):
+    right = readiness.rolling_means
+    monkeypatch.setattr(readiness, "rolling_means", lambda *args: right(*args)._replace(low=right(*args).low * 1.0001))
+    with pytest.raises(OperationFailed, match="failed their self-check: the window of"):
+        readiness.warm_up_batch()
+
+
 def test_without_compiling_the_same_numbers_come_from_plain_python():
     code = (
         "from gateway.exposure import readiness; from gateway.exposure.streaming import *\n"
