@@ -43,7 +43,7 @@ const button = (action, style, onclick) => h("button", { type: "button", class: 
 export const empty = (key, text) => piece(`empty/${key}`, text, () => h("p", { class: "empty" }, text));
 
 const zoneName = (id) => model.zones.find((zone) => zone.id === id)?.name ?? id ?? "";
-const personName = (id) => model.site?.people.find((person) => person.id === id)?.name ?? id;
+const personName = (id) => model.site?.people.find((person) => person.id === id)?.name ?? t.nobody[id] ?? id;
 const quantityName = (quantity) => word("quantity", quantity);
 const fold = (key, summary, ...children) => h("details", {
   open: opened.has(key),
