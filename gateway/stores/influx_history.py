@@ -1,13 +1,25 @@
-"""The history out of a central InfluxDB: readings, steps of time and blind time; what people did is in the journal."""
+"""The history out of a central InfluxDB: all but where people were, what they decided, and their figures of now."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from gateway.domain.errors import OperationFailed
-from gateway.domain.history import BlindTime, Page, Reading, Rollup, check_step
+from gateway.domain.history import (
+    AlarmChange,
+    BlindTime,
+    CommandRecord,
+    Page,
+    Reading,
+    Rollup,
+    ShiftResult,
+    Verdict,
+    check_step,
+)
 from gateway.domain.site import Influx
 from gateway.stores import past_rollups
 from gateway.stores.influx_past import InfluxPast
+from gateway.stores.influx_query import InfluxQuery
+from gateway.stores.influx_records import Asked, InfluxRecords
 from gateway.stores.journal import BEGINNING_US, END_US
 from gateway.stores.pages import numbers_of, page_of
 from gateway.stores.past_rollups import Steps
@@ -22,7 +34,8 @@ class InfluxHistory:
     """
 
     def __init__(self, config: Influx, site: str, holds_s: Mapping[str, float] | None = None) -> None:
-        self._past, self._url = InfluxPast(config, site), config.url
+        query = InfluxQuery(config, site)
+        self._past, self._records, self._url = InfluxPast(query), InfluxRecords(query), config.url
         self._holds_s = dict(holds_s or {})
 
     def sensors(self) -> frozenset[str]:
@@ -63,37 +76,67 @@ class InfluxHistory:
             lambda step_us: Steps(self._past, None, Catalog({}, known), self._holds_s, step_us), known, start_us, end_us
         )
 
-    def exposures(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
-        self._not_held("changes of verdict")
+    def exposures(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Verdict]:
+        """Changes of verdict in the order of record, of places and of persons; with `sensors` of these alone."""
+        return self._records.exposures(sensors, Asked(start_us, end_us, limit, cursor))
 
-    def person_exposures(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
-        self._not_held("the exposure of persons")
+    def person_exposures(
+        self,
+        person: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[Verdict]:
+        """Changes of verdict of one person in the order of record."""
+        return self._records.person_exposures(person, Asked(start_us, end_us, limit, cursor))
 
     def person_now(self, _person: str) -> NoReturn:
         """Not held."""
-        self._not_held("the exposure of persons")
+        self._not_held("the figures of persons by the minute")
 
-    def shift_results(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
-        self._not_held("results of shifts")
+    def shift_results(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[ShiftResult]:
+        """The newest result of every shift that touches the interval, by its beginning and sensor."""
+        return self._records.shift_results(sensors, Asked(start_us, end_us, limit, cursor))
 
-    def alarms(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
-        self._not_held("transitions of alarms")
+    def alarms(
+        self,
+        sensors: Collection[str] | None = None,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[AlarmChange]:
+        """Transitions of alarms in the order of record."""
+        return self._records.alarms(sensors, Asked(start_us, end_us, limit, cursor))
 
     def presence(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
+        """Not held: positions of people never leave the mine."""
         self._not_held("positions of people")
 
-    def commands(self, *_asked: Any, **_more: Any) -> NoReturn:
-        """Not held."""
-        self._not_held("orders")
+    def commands(
+        self, start_us: int | None = None, end_us: int | None = None, limit: int = 1000, cursor: str | None = None
+    ) -> Page[CommandRecord]:
+        """Orders to actuators in the order of record."""
+        return self._records.commands(Asked(start_us, end_us, limit, cursor))
 
     def audit(self, *_asked: Any, **_more: Any) -> NoReturn:
         """Not held."""
-        self._not_held("the record of decisions")
+        self._not_held("decisions and notices")
 
     def _not_held(self, what: str) -> NoReturn:
-        raise OperationFailed(f"{self._url} is asked for readings only; {what} are in the gateway's own journal")
+        raise OperationFailed(f"{self._url} is not told everything; {what} are in the gateway's own journal only")

@@ -3,10 +3,14 @@
 The key is (series, tags, time_ns). It comes from the journal alone, so a row that is carried twice is one point.
 The last three digits of `time_ns` keep apart what happened in one microsecond: the node's sequence for a reading, the
 number of the limit for a shift result, the number of the journal row for everything else, each modulo 1000.
+`row`, of all but readings, is the journal row: the order of record. `document`, of alarms and shift results, is the
+whole of it as JSON: `gateway/stores/influx_records.py` gives it back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from gateway.domain.moment import NO_TIME, parse_rfc3339
 from gateway.domain.quality import Reason
@@ -20,6 +24,8 @@ Field = str | float | int | bool
 
 _COLUMNS: Final = ("now_us", "sensor", "seq", "value", "quality", "reason")
 _REASONS: Final = {int(reason): reason.word for reason in Reason if reason.word is not None}
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Point(NamedTuple):
@@ -85,11 +91,12 @@ def of_document(site: str, row: StoredRow, label: Label) -> list[Point]:
         return []
     series, tag_names, fields_of = _PARTS[row.kind]
     tags = {name: str(document[name]) for name in tag_names if document.get(name)} | {"site": site}
-    fields = {name: value for name, value in fields_of(document).items() if value is not None}
+    fields = {name: value for name, value in fields_of(document).items() if value is not None} | {"row": row.n}
     time_ns = row.utc_us * 1000 + row.n % 1000
     if label.by_us is not None:
-        former_ns = time_ns if row.kind == Kind.TRANSITION else None  # only alarms did not wait for their time
         right_ns = time_ns + label.by_us * 1000
+        # only alarms did not wait for their time; a label that proved right has no other point to be deleted
+        former_ns = time_ns if row.kind == Kind.TRANSITION and right_ns != time_ns else None
         return [Point(row.n, series, tags, fields | {"redated": True}, right_ns, former_ns)]
     if label.doubtful:
         fields["time_trusted"] = False
@@ -97,7 +104,10 @@ def of_document(site: str, row: StoredRow, label: Label) -> list[Point]:
 
 
 def _shift(site: str, row: StoredRow, document: Mapping[str, Any]) -> list[Point]:
-    """One point a limit, at the end of the shift; a corrected result takes the place of the one before."""
+    """One point a limit, at the end of the shift; a corrected result takes the place of the one before.
+
+    The first has the whole document. `recorded_us`: when it went on record. `start_us`: the beginning of the shift.
+    """
     end_us = parse_rfc3339(document["end"])
     names = ("sensor", "zone", "quantity")
     tags = {name: str(document[name]) for name in names if document.get(name)} | {"site": site}
@@ -108,7 +118,10 @@ def _shift(site: str, row: StoredRow, document: Mapping[str, Any]) -> list[Point
             name: _float(limit[name]) for name in ("limit", "value", "low", "high", "coverage")
         }
         fields |= {"verdict": limit["verdict"], "shift": document["shift"], "corrected": bool(document["corrected"])}
-        kept = {name: value for name, value in fields.items() if value is not None}
+        kept = {name: value for name, value in fields.items() if value is not None} | {"row": row.n}
+        if number == 0:
+            kept |= {"start_us": parse_rfc3339(document["start"]), "recorded_us": row.utc_us}
+            kept["document"] = _json(document)
         points.append(Point(row.n, "shift_result", tags | of_limit, kept, end_us * 1000 + number % 1000))
     return points
 
@@ -116,15 +129,16 @@ def _shift(site: str, row: StoredRow, document: Mapping[str, Any]) -> list[Point
 def _alarm(document: Mapping[str, Any]) -> dict[str, Field | None]:
     return {
         "occurrence": document["occurrence"], "old": document["old"], "new": document["new"],
-        "priority": document["priority"], "value": _float(document["value"]), "limit": _float(document["limit"]),
-        "unit": document["unit"], "by": document["by"], "comment": document["comment"], "reason": document["reason"],
-        "drill": bool(document["drill"]),
+        "priority": document.get("priority"), "value": _float(document.get("value")),
+        "limit": _float(document.get("limit")), "unit": document.get("unit"), "by": document.get("by"),
+        "comment": document.get("comment"), "reason": document.get("reason"), "drill": bool(document.get("drill")),
+        "document": _json(document),
     }  # fmt: skip
 
 
 def _verdict(document: Mapping[str, Any]) -> dict[str, Field | None]:
     numbers = ("limit", "value", "low", "high", "coverage")
-    return {name: _float(document[name]) for name in numbers} | {"verdict": document["verdict"]}
+    return {name: _float(document.get(name)) for name in numbers} | {"verdict": document["verdict"]}
 
 
 def _command(document: Mapping[str, Any]) -> dict[str, Field | None]:
@@ -132,8 +146,12 @@ def _command(document: Mapping[str, Any]) -> dict[str, Field | None]:
     return {
         "id": document["id"], "setpoint": str(setpoint),
         "percent": None if isinstance(setpoint, str) else _float(setpoint), "reason": document["reason"],
-        "expires_in_s": document["expires_in_s"], "drill": bool(document["drill"]),
+        "expires_in_s": document.get("expires_in_s"), "drill": bool(document.get("drill")),
     }  # fmt: skip
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return _encode(document).decode()
 
 
 def _float(value: float | None) -> float | None:

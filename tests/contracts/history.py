@@ -1,52 +1,13 @@
 """What every back end of the history promises. A subclass gives the fixture `past`, an empty `Past`."""
 
-import math
-from typing import Any, Protocol
-
 import pytest
 
 from gateway.domain.errors import ConfigError
-from gateway.domain.history import History, every
+from gateway.domain.history import every
 from gateway.domain.moment import NO_TIME
 from gateway.domain.quality import Quality, Reason
-
-S = 1_000_000
-T0 = 1_780_000_000 * S
-CO, NO2, ODD = ("co-1", "co", "face", "ppm"), ("no2-1", "no2", "face", "ppm"), ("odd-1", "my_channel", "face", "")
-NO_CURSORS = ["", "x", "1:2", "99999999999999999999:1:1", "1:2:3:4", "1e3"]
-
-
-class Past(Protocol):
-    """A back end that the test fills."""
-
-    history: History
-
-    def site(self, site_hash: str, sensors: list[tuple[str, str, str, str]]) -> None:
-        """A site file was in use: (id, quantity, zone, unit) by index."""
-
-    def readings(
-        self, site_hash: str, outcomes: list[tuple[int, int, float | None]], quality: int = 0, reason: int = 0
-    ) -> None:
-        """One commit of readings: (sensor index, time µs, value); the raw value is twice the value."""
-
-    def document(self, kind: str, time_us: int, document: dict[str, Any]) -> None:
-        """One document of a kind: transition, command, verdict, request, notice, snapshot."""
-
-
-def transition(alarm: str, sensor: str | None, new: str) -> dict[str, Any]:
-    return {
-        "alarm": alarm, "occurrence": 1, "state": new, "priority": "high", "condition": "level", "zone": "face",
-        "sensor": sensor, "value": 60.0, "limit": math.nan, "since": "2026-05-28T20:26:40.000Z",
-        "old": "normal", "new": new, "by": None, "comment": None, "utc_us": 0,
-    }  # fmt: skip
-
-
-def verdict(sensor: str, word: str) -> dict[str, Any]:
-    return {
-        "utc_us": 0, "sensor": sensor, "zone": "face", "quantity": "co", "regime": "peru", "kind": "STEL",
-        "method": "rolling", "limit": 100.0, "value": 120.0, "low": 110.0, "high": None, "coverage": 0.9,
-        "verdict": word,
-    }  # fmt: skip
+from tests.contracts.history_records import RecordsContract, command, verdict
+from tests.contracts.past import CO, NO2, NO_CURSORS, ODD, T0, Past, S
 
 
 class ReadingsContract:
@@ -118,13 +79,12 @@ class ReadingsContract:
             past.history.readings(cursor=cursor)
 
 
-class HistoryContract(ReadingsContract):
+class HistoryContract(ReadingsContract, RecordsContract):
     """The promises of a back end that holds everything."""
 
     def test_an_empty_history_has_empty_lists(self, past: Past) -> None:
-        for ask in (past.history.readings, past.history.exposures, past.history.alarms, past.history.commands):
+        for ask in (past.history.readings, past.history.audit, past.history.presence):
             assert ask() == ([], None)
-        assert past.history.audit() == ([], None)
         assert past.history.sensors() == frozenset()
 
     def test_a_reading_comes_back_with_its_unit_quality_and_raw_value(self, past: Past) -> None:
@@ -147,48 +107,17 @@ class HistoryContract(ReadingsContract):
         assert [r.value for r in paged] == [2.0, 3.0, 1.0, 4.0]
         assert [r.value for r in past.history.readings(start_us=T0).items] == [1.0, 4.0]
 
-    def test_alarms_in_the_order_of_record(self, past: Past) -> None:
-        past.document("transition", T0, transition("co-1.level", "co-1", "unack"))
-        past.document("snapshot", T0, {"large": "state"})
-        past.document("transition", T0 + S, transition("gateway.clock", None, "acked"))
-        first, second = past.history.alarms().items
-        assert (first.time_us, first.alarm, first.old, first.new, first.priority) == (
-            T0, "co-1.level", "normal", "unack", "high",
-        )  # fmt: skip
-        assert (first.value, first.limit, first.document["state"]) == (60.0, None, "unack")
-        assert "old" not in first.document
-        assert second.sensor is None
-        assert past.history.alarms(["co-1"]).items == [first]
-        assert past.history.alarms(start_us=T0 + 1).items == [second]
-        assert past.history.alarms(end_us=T0 + S).items == [first]
-
-    def test_exposures_commands_and_audit(self, past: Past) -> None:
+    def test_the_audit_has_orders_requests_and_notices_and_no_verdicts(self, past: Past) -> None:
         past.document("verdict", T0, verdict("co-1", "exceeded"))
-        command = {"id": "c1", "actuator": "fan-1", "setpoint": 100.0, "reason": "demand", "expires_in_s": 30}
-        past.document("command", T0 + S, command)
+        past.document("command", T0 + S, command(100.0))
         past.document("request", T0 + 2 * S, {"id": "r1", "action": "acknowledge", "by": "ana"})
         past.document("notice", T0 + 3 * S, {"what": "journal_salvaged"})
-        (change,) = past.history.exposures().items
-        assert (change.sensor, change.verdict, change.low, change.high) == ("co-1", "exceeded", 110.0, None)
-        assert past.history.exposures(["other"]).items == []
-        assert past.history.commands().items == [(T0 + S, "c1", "fan-1", 100.0, "demand", 30, False)]
         audit = past.history.audit().items
         assert [record.kind for record in audit] == ["command", "request", "notice"]
         assert [record.n for record in audit] == sorted({record.n for record in audit})
         assert audit[1].document["by"] == "ana"
 
-    def test_lists_of_documents_page_too(self, past: Past) -> None:
-        for i in range(30):
-            past.document("transition", T0 + i, transition(f"s.{i}", "co-1" if i % 3 else "no2-1", "unack"))
-        for sensors in (None, ["co-1"], ["no2-1"]):
-            whole = past.history.alarms(sensors).items
-            paged = list(every(lambda cursor: past.history.alarms(sensors, limit=4, cursor=cursor)))  # noqa: B023
-            assert paged == whole
-        assert len(past.history.alarms(limit=30).items) == 30
-        assert past.history.alarms(limit=30).next is None
-
     @pytest.mark.parametrize("cursor", NO_CURSORS)
-    def test_a_cursor_of_something_else_is_refused_in_one_sentence(self, past: Past, cursor: str) -> None:
-        for ask in (past.history.readings, past.history.alarms, past.history.audit):
-            with pytest.raises(ConfigError, match="is none of this list"):
-                ask(cursor=cursor)
+    def test_a_cursor_of_something_else_is_no_place_in_the_audit(self, past: Past, cursor: str) -> None:
+        with pytest.raises(ConfigError, match="is none of this list"):
+            past.history.audit(cursor=cursor)

@@ -1,5 +1,6 @@
 """What goes first, what waits, what is put right, and what is told of it."""
 
+import json
 import time
 
 from gateway.domain.moment import SECOND_US, Moment
@@ -57,7 +58,8 @@ def test_a_shift_result_is_a_point_a_limit_and_a_correction_takes_its_place(jour
     limit = {"regime": "peru", "kind": "TWA", "method": "e8", "limit": 25, "value": 20, "low": 18.0, "high": None,
              "coverage": 1, "verdict": "compliant"}  # fmt: skip
     document = {"sensor": "co-1", "zone": "face", "quantity": "co", "shift": "2026-11-23/dia", "corrected": False,
-                "end": "2026-11-23T17:00:00.000Z", "limits": [limit, limit | {"regime": "acgih"}]}  # fmt: skip
+                "start": "2026-11-23T07:00:00.000Z", "end": "2026-11-23T17:00:00.000Z",
+                "limits": [limit, limit | {"regime": "acgih"}]}  # fmt: skip
 
     def keys(document):
         journal.append([document_row(Kind.SHIFT, at(0), document)])
@@ -67,6 +69,29 @@ def test_a_shift_result_is_a_point_a_limit_and_a_correction_takes_its_place(jour
     first = keys(document)
     assert [tags["regime"] for _series, tags, _ns in first] == ["peru", "acgih"]
     assert keys(document | {"corrected": True}) == first
+
+
+def test_an_alarm_and_a_shift_result_are_carried_whole_once(journal):
+    limit = {"regime": "peru", "kind": "TWA", "method": "e8", "limit": 25, "value": 20, "low": 18.0, "high": None,
+             "coverage": 1, "verdict": "compliant"}  # fmt: skip
+    document = {"sensor": "co-1", "zone": "face", "quantity": "co", "shift": "2026-11-23/dia", "corrected": False,
+                "start": "2026-11-23T07:00:00.000Z", "end": "2026-11-23T17:00:00.000Z", "mean": 20.0,
+                "limits": [limit, limit | {"regime": "acgih"}]}  # fmt: skip
+    journal.append([document_row(Kind.SHIFT, at(0), document), document_row(Kind.TRANSITION, at(1), ALARM)])
+    rows, _more = journal.read(1, [Kind.SHIFT, Kind.TRANSITION])
+    first, second, alarm = (point.fields for row in rows for point in of_document("orex-01", row, Label()))
+    assert json.loads(first["document"]) == document
+    assert (first["row"], first["recorded_us"], first["start_us"]) == (2, NOW_US, 1_795_417_200_000_000)
+    assert ("document" in second, second["row"]) == (False, 2), "it is large: one of its points has it"
+    assert json.loads(alarm["document"]) == ALARM
+    assert alarm["row"] == 3
+
+
+def test_a_label_that_proved_right_deletes_nothing(journal):
+    journal.append([document_row(Kind.TRANSITION, at(0), ALARM)])
+    (row,), _more = journal.read(journal.last_n - 1, [Kind.TRANSITION])
+    (point,) = of_document("orex-01", row, Label(by_us=0))
+    assert (point.time_ns // 1000, point.replaces_ns) == (NOW_US, None)
 
 
 def test_an_alarm_overtakes_the_backlog(journal, courier, sink):
