@@ -120,7 +120,7 @@ def health_rungs(sensor: SensorConfig, *, protects: bool) -> Iterator[Rung]:
 def silence_s(sensor: SensorConfig) -> float:
     """How long without a valid sample is a lost signal [s] (limits reference 6.5)."""
     silence = LADDER["silence"]
-    return sensor.max_age_s or max(silence["least_s"], silence["periods"] * sensor.period_s)
+    return float(sensor.max_age_s or max(silence["least_s"], silence["periods"] * sensor.period_s))
 
 
 def rungs_for(

@@ -14,6 +14,7 @@ from alerts.desk import AlarmDesk
 from bocamina.decisions import Decisions, VerdictChange
 from bocamina.device_ranges import full_scales
 from bocamina.documents import Latest, exposure_document, reading_document
+from bocamina.person_record import PersonRecord
 from bocamina.shift_record import ShiftRecord
 from gateway.conditioning.calibration import LONG_OVERDUE
 from gateway.conditioning.channel import CLOCK_AGREES_US, Conditioner
@@ -37,11 +38,12 @@ DAY_US: Final = 86_400 * SECOND_US
 
 
 class Followers(NamedTuple):
-    """Who wants to know of every sample: the alarms, the persons who breathe it, the results of shifts."""
+    """Who wants to know of every sample: the alarms, the persons who breathe it, the shifts that are over."""
 
     desk: AlarmDesk
     persons: Persons
     results: ShiftRecord
+    past: PersonRecord
 
 
 class Channels:
@@ -106,6 +108,7 @@ class Channels:
             out.rows.append((i, quality, reason, delivery, time_us, sample.value, value, short_seq))
             if quality == Quality.LATE:
                 follow.results.late(now, i, time_us)
+                follow.past.late(now, i, time_us)
                 continue
             if quality != latest[i].quality or reason != latest[i].reason:
                 out.urgent.add(i)

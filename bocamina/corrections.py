@@ -7,6 +7,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Final
 
+from bocamina.person_corrections import Beside, corrected_persons
+from bocamina.person_record import PersonsWanted
+from bocamina.person_scope import scope_of
 from bocamina.shift_record import Wanted, result_document
 from gateway.domain.errors import BocaminaError
 from gateway.domain.events import Corrected
@@ -50,13 +53,14 @@ def corrected(history: History, site: Site, line: Line, limits: tuple[Limit, ...
 
 
 class Corrector:
-    """A thread that answers `Wanted` with `Corrected`; what it could not compute comes without figures."""
+    """A thread that answers each question with `Corrected`; what it could not compute comes without figures."""
 
     def __init__(self, site: Site, path: Path, lines: Callable[[int], Line],
                  limits: Callable[[int], tuple[Limit, ...]], answer: Callable[[Corrected], None]) -> None:  # fmt: skip
         self._site, self._history = site, EmbeddedHistory(path)
         self._lines, self._limits, self._answer = lines, limits, answer
-        self._queue: SimpleQueue[Wanted | None] = SimpleQueue()
+        self._beside = Beside(site, scope_of(site), path, self._history, lines)
+        self._queue: SimpleQueue[Wanted | PersonsWanted | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="corrections", daemon=True)
 
@@ -70,25 +74,29 @@ class Corrector:
         self._queue.put(None)
         self._thread.join(wait_s)
 
-    def ask(self, wanted: Wanted) -> None:
-        """Never blocks; a sensor's shift is asked for once until it is answered, so the queue is bounded."""
+    def ask(self, wanted: Wanted | PersonsWanted) -> None:
+        """Never blocks; a shift is asked for once until it is answered, so the queue is bounded."""
         self._queue.put(wanted)
 
     def _work(self) -> None:
         while (wanted := self._queue.get()) is not None and not self._stopping.is_set():
             try:
-                lines, limits = self._lines(wanted.i), self._limits(wanted.i)
-                done = corrected(self._history, self._site, lines, limits, wanted, self._wait)
+                done = self._computed(wanted)
             except _Stopped:
                 return
             except BocaminaError as error:
-                log.warning("%s, shift %s is not corrected: %s", wanted.sensor, wanted.shift.key, error)
-                done = Corrected(wanted.sensor, wanted.shift.key, wanted.asked_us, {}, str(error))
+                log.warning("%s, shift %s is not corrected: %s", wanted, wanted.shift.key, error)
+                done = wanted.unanswered(str(error))
             except Exception as error:
-                log.exception("fault while correcting %s, shift %s", wanted.sensor, wanted.shift.key)
-                why = f"{type(error).__name__}: {error}"[:200]
-                done = Corrected(wanted.sensor, wanted.shift.key, wanted.asked_us, {}, why)
+                log.exception("fault while correcting %s, shift %s", wanted, wanted.shift.key)
+                done = wanted.unanswered(f"{type(error).__name__}: {error}"[:200])
             self._answer(done)
+
+    def _computed(self, wanted: Wanted | PersonsWanted) -> Corrected:
+        if isinstance(wanted, PersonsWanted):
+            return corrected_persons(self._beside, wanted, lambda: self._wait(PAUSE_S))
+        lines, limits = self._lines(wanted.i), self._limits(wanted.i)
+        return corrected(self._history, self._site, lines, limits, wanted, self._wait)
 
     def _wait(self, seconds: float) -> None:
         if self._stopping.wait(seconds):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from alerts.model import Command, Reply, Transition
+from bocamina.person_record import PersonsWanted
 from bocamina.shift_record import Wanted
 from gateway.domain.events import Request
 
@@ -46,7 +47,7 @@ class Decisions:
     verdicts: list[VerdictChange] = field(default_factory=list)
     persons: list[dict[str, Any]] = field(default_factory=list)
     shifts: list[dict[str, Any]] = field(default_factory=list)
-    recompute: list[Wanted] = field(default_factory=list)
+    recompute: list[Wanted | PersonsWanted] = field(default_factory=list)
     replies: list[tuple[Reply, Request]] = field(default_factory=list)
     documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     messages: list[Any] = field(default_factory=list)

@@ -31,6 +31,7 @@ from gateway.domain.events import (
     DiskSpace,
     Event,
     HeadCount,
+    JournalLoss,
     LinkState,
     NodeStatus,
     Pack,
@@ -67,14 +68,18 @@ class Engine:
         self.channels = Channels(site)
         self.exposure = self.channels.exposure
         self.desk = AlarmDesk(site, partial(limits_for_site, site), self.channels.full_scale)
-        self.people = PersonWatch(site, self.exposure, self.desk, lambda z: self.response.blast.fired(z) is not None)
+        self.results = ShiftRecord(site, self.exposure, self.channels.limits, self.desk)
+        self.people = PersonWatch(
+            site, self.exposure, self.desk, lambda z: self.response.blast.fired(z) is not None,
+            self.results.gap_level,
+        )  # fmt: skip
         overdue = self.channels.conditioner.overdue
         self.response = Response(site, self.desk, self.exposure.figures, self.people.presence, overdue)
-        self.results = ShiftRecord(site, self.exposure, self.channels.limits, self.desk)
-        self._followers = Followers(self.desk, self.people.persons, self.results)
+        self._followers = Followers(self.desk, self.people.persons, self.results, self.people.past)
         self._shifts = ShiftCalendar(site)
         self._shift = ""
         self._skew: int | None = None
+        self._loss_n = 0
         self._replies: OrderedDict[str, Reply] = OrderedDict()
         self.counts: Counter[str] = Counter()
         self._handlers: dict[type[Any], Callable[[Moment, Any, Decisions], None]] = {
@@ -92,6 +97,7 @@ class Engine:
             Counted: self._count,
             Corrected: self._corrected,
             DiskSpace: self._disk_space,
+            JournalLoss: self._journal_loss,
             Texted: self._texted,
         }
 
@@ -169,6 +175,7 @@ class Engine:
         self.response.restarted(now)
         self.channels.conditioner.resume(now)
         self.results.resume()
+        self.people.past.resume()
         out.notices.append({"what": "started", "site_hash": event.site_hash, "version": event.version})
 
     def _link(self, now: Moment, event: LinkState, out: Decisions) -> None:
@@ -184,6 +191,14 @@ class Engine:
         del out
         priority = Priority.HIGH if event.level > 1 else Priority.WARNING
         self.desk.report(now, "gateway", "disk_space", event.level > 0, priority=priority, reason=event.detail[:200])
+
+    def _journal_loss(self, now: Moment, event: JournalLoss, out: Decisions) -> None:
+        """It stands until a person resets it; another loss calls anew. The journal tells again at every start."""
+        del out
+        if event.n > self._loss_n:
+            self._loss_n = event.n
+            for beyond in (False, True):
+                self.desk.report(now, "gateway", event.what, beyond, latch=True, reason=event.detail[:200])
 
     def _node(self, now: Moment, event: NodeStatus, out: Decisions) -> None:
         if not (event.retained and event.online):
@@ -254,9 +269,13 @@ class Engine:
 
     def _corrected(self, now: Moment, event: Corrected, out: Decisions) -> None:
         if event.detail:
-            note = {"what": "not_corrected", "sensor": event.sensor, "shift": event.shift, "why": event.detail}
+            note = {"what": "not_corrected", "sensor": event.sensor or None, "shift": event.shift, "why": event.detail}
             out.notices.append(note)
-        out.shifts += self.results.correct(now, event)
+        if event.sensor:
+            out.shifts += self.results.correct(now, event)
+        elif rows := self.people.past.correct(now, event):
+            out.persons += rows
+            self.results.tell(now, ", ".join(row["person"] for row in rows), event.shift)
 
     def _remember(self, now: Moment, event: Remembered, out: Decisions) -> None:
         adopt(now, event, self.response, out)
@@ -301,6 +320,7 @@ class Engine:
             "results": self.results.dump(),
             "shift": self._shift,
             "skew": self._skew,
+            "loss_n": self._loss_n,
             "replies": [list(reply) for reply in self._replies.values()],
             "counts": dict(self.counts),
         }
@@ -313,8 +333,9 @@ class Engine:
         self._replies = OrderedDict((reply[0], Reply(*reply)) for reply in state["replies"])
         self.counts = Counter(state["counts"])
         self._shift, self._skew = state["shift"], state["skew"]
-        if "people" in state:  # not in snapshots of the first versions
+        self._loss_n = state.get("loss_n", 0)  # not in snapshots of the first versions
+        if "results" in state:  # not in snapshots of the first versions
+            self.results.load(state["results"])  # before people: their gaps are filled by it
+        if "people" in state:  # likewise
             here = {ident: i for i, ident in enumerate(s.id for s in self.site.sensors)}
             self.people.load(state["people"], lambda then: here.get(state["sensors"][then]))
-        if "results" in state:  # likewise
-            self.results.load(state["results"])

@@ -12,30 +12,28 @@ from alerts.conditions import texts
 from alerts.desk import AlarmDesk
 from alerts.model import Priority, Reply
 from bocamina.decisions import Decisions, VerdictChange
-from bocamina.documents import limit_document, number, rfc3339
 from bocamina.elsewhere import read_elsewhere
+from bocamina.person_record import Followed, PersonRecord, PersonShift
+from bocamina.person_rows import Standing, person_row, shift_row
+from bocamina.person_scope import came_late, scope_of
 from bocamina.shifts import RESTING
 from gateway.domain.errors import Refused
 from gateway.domain.events import Presence, Request
 from gateway.domain.figures import LimitFigure
 from gateway.domain.limit import SITE_REGIME
-from gateway.domain.moment import NO_TIME, SECOND_US, Moment
+from gateway.domain.moment import SECOND_US, Moment
 from gateway.domain.quantities import unit_of
 from gateway.domain.site import Site
-from gateway.domain.site_limits import limits_for_site
 from gateway.exposure.dose import additive_index
 from gateway.exposure.mixtures import GROUPS
-from gateway.exposure.person_figures import Asked, Hours, Judged, asked_of
-from gateway.exposure.persons import Persons
-from gateway.exposure.shift_results import Method
+from gateway.exposure.person_dose import MINUTE_US
+from gateway.exposure.person_figures import Hours, Judged
+from gateway.exposure.person_worst import WorstOfShift, identity
+from gateway.exposure.persons import BEFORE_US, Persons
 from gateway.exposure.streaming import Streaming
 
-LATE_US: Final = 60 * SECOND_US
-"""A tag event older than this counts from now on, and the shift is no evidence of compliance any more [D]."""
 UNSEEN_US: Final = 60 * SECOND_US
 """A shift that began longer ago than this when the gateway met it has a part that nobody saw [D]."""
-LONGEST_WINDOW: Final = 15
-"""Longer averaging times [min] are of the shift: they have a projection and a dose."""
 OFF_S: Final = 300.0
 DEADBAND: Final = 0.02
 """Off-delay and deadband of TWA, dose and projected alarms; they do not latch (limits reference 6.2)."""
@@ -59,24 +57,25 @@ _Key = tuple[str, str, str]
 
 
 class PersonWatch:
-    """All tagged persons of a site."""
+    """All tagged persons of a site. typical: 95th percentile of a sensor's last seven shifts, None unknown."""
 
-    def __init__(self, site: Site, exposure: Streaming, desk: AlarmDesk, is_blast: Callable[[str], bool]) -> None:
+    def __init__(
+        self, site: Site, exposure: Streaming, desk: AlarmDesk, is_blast: Callable[[str], bool],
+        typical: Callable[[int], float | None] = lambda _i: None,
+    ) -> None:  # fmt: skip
         self._site, self._desk = site, desk
-        asked: dict[str, tuple[Asked, ...]] = {}
-        for quantity in dict.fromkeys(sensor.quantity for sensor in site.sensors):
-            rows = limits_for_site(site, quantity, (*site.site.regimes, *site.site.alarm_regimes))
-            if found := asked_of(tuple(dict.fromkeys(rows))):
-                asked[quantity] = found
-        places: dict[tuple[str, str], list[int]] = {}
-        for i, sensor in enumerate(site.sensors):
-            places.setdefault((sensor.zone, sensor.quantity), []).append(i)
+        scope = scope_of(site)
         self.persons = Persons(
-            asked, places, exposure.present,
-            lambda i: (exposure.lines[i].full_scale, exposure.lines[i].resolution), is_blast,
+            scope.asked, scope.places, exposure.present,
+            lambda i: (exposure.lines[i].full_scale, exposure.lines[i].resolution), is_blast, typical,
         )  # fmt: skip
+        self.past = PersonRecord(site, scope.sensors(), typical)
+        """Shifts that are over, for late samples."""
+        self._worst = WorstOfShift()
         self._zones = {zone.id for zone in site.zones}
         self._shift, self._began_us, self._judged_us = "", 0, 0
+        self._turned_us, self._lost_us = 0, 0
+        self._since: dict[str, int] = {}
         self._verdicts: dict[str, dict[tuple[Any, ...], str]] = {}
         self._over: dict[_Key, _Over] = {}
         self._told: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
@@ -85,8 +84,7 @@ class PersonWatch:
 
     def presence(self, now: Moment, event: Presence) -> None:
         """A tag was seen. It counts from now on; what the clock says of it only tells whether it is late."""
-        late = now.trusted and event.time_us != NO_TIME and abs(now.utc_us - event.time_us) > LATE_US
-        self.persons.move(now.now_us, event.person, event.zone, late=late)
+        self.persons.move(now.now_us, event.person, event.zone, late=came_late(now, event))
 
     def request(self, now: Moment, request: Request) -> Reply:
         """`request/presence` with `elsewhere`: what a person took in another place in this working day."""
@@ -99,36 +97,57 @@ class PersonWatch:
 
     def start_shift(self, now: Moment, key: str, began_us: int, out: Decisions) -> None:
         """A shift began at `began_us` [engine time]: the last one's figures go on record, everybody begins anew."""
-        self.persons.advance(now.now_us)
-        out.persons += [self._document(now, tag, self._judge(now, tag), over=True) for tag in self.persons.tags()]
+        self.persons.settle(now.now_us)
+        over = self._shift_over(now)
+        for tag in self.persons.tags():
+            judged = self._judge(now, tag, over=True)
+            self._note_worst(tag, judged)
+            out.persons.append(shift_row(now.utc_us, self._standing(tag), judged, self._worst, over.between_us))
+        self.past.end(now, over)
         unseen_us = now.now_us - began_us
         after_rest = self._shift.endswith(RESTING)
-        self.persons.start_shift(now.now_us, unseen_us if unseen_us > UNSEEN_US else 0, after_rest=after_rest)
+        self._turned_us, self._lost_us = now.now_us, unseen_us if unseen_us > UNSEEN_US else 0
+        self.persons.start_shift(now.now_us, self._lost_us, after_rest=after_rest)
+        found = {tag: self.persons.since_of(tag, now.now_us - BEFORE_US) for tag in self.persons.tags()}
+        self._since = {tag: at_us for tag, at_us in found.items() if at_us is not None}
         self._shift, self._began_us = key, began_us
+        self._worst.begin()
         self._verdicts.clear()
         self._over.clear()
         self._tell(now)
 
+    def _shift_over(self, now: Moment) -> PersonShift:
+        people = tuple(
+            Followed(tag, self._since.get(tag), self.persons.elsewhere_hours_of(tag), self.persons.elsewhere_of(tag))
+            for tag in self.persons.tags()
+        )
+        skew_us = now.utc_us - now.now_us
+        return PersonShift(self._shift, self._turned_us, now.now_us, skew_us, self._lost_us, now.utc_us, people)
+
     def tick(self, now: Moment, out: Decisions) -> None:
         """Once a minute: judge everybody, note what changed, raise what must be done."""
+        out.recompute += self.past.tick(now)
         self.persons.advance(now.now_us)
         if self.persons.minute_us == self._judged_us:
             return
         self._judged_us = self.persons.minute_us
+        is_of_shift = self.persons.minute_us - MINUTE_US > self._turned_us
         for tag in self.persons.tags():
             judged = self._judge(now, tag)
+            if is_of_shift:
+                self._note_worst(tag, judged)
             changes = self._changes(now, tag, judged)
             out.verdicts += changes
             if changes or self.persons.zone_of(tag) is not None:
-                out.persons.append(self._document(now, tag, judged))
+                out.persons.append(person_row(now.utc_us, self._standing(tag), judged))
             self._weigh(tag, judged)
         self._tell(now)
 
     # -- judging ------------------------------------------------------------------------------------------------------
 
-    def _judge(self, now: Moment, tag: str) -> _Rows:
+    def _judge(self, now: Moment, tag: str, *, over: bool = False) -> _Rows:
         site = self._site.site
-        remaining_s = max(0.0, site.shift_hours * 3600.0 - (now.now_us - self._began_us) / SECOND_US)
+        remaining_s = 0.0 if over else max(0.0, site.shift_hours * 3600.0 - (now.now_us - self._began_us) / SECOND_US)
         hours = Hours(site.shift_hours, site.week_hours, remaining_s=remaining_s)
         return {quantity: self.persons.judge(tag, quantity, hours) for quantity in self.persons.quantities}
 
@@ -136,20 +155,21 @@ class PersonWatch:
         known, found = self._verdicts.setdefault(tag, {}), []
         for quantity, rows in judged.items():
             for row in rows:
-                key = (quantity, *_identity(row))
+                key = (quantity, *identity(row))
                 if known.get(key, "indeterminate") != row.figure.verdict:
                     known[key] = row.figure.verdict
                     found.append(_change(now, tag, quantity, row.figure))
         return found
 
-    def _document(self, now: Moment, tag: str, judged: _Rows, *, over: bool = False) -> dict[str, Any]:
-        """The row of the record. over: the last one of its shift, its result."""
-        limits = [_row_document(quantity, row) for quantity, rows in judged.items() for row in rows]
-        return {
-            "person": tag, "inside": self.persons.zone_of(tag) is not None, "shift": self._shift, "shift_over": over,
-            "late": self.persons.is_late(tag), "elsewhere_h": self.persons.elsewhere_hours_of(tag),
-            "result_method": Method.AREA_ESTIMATE.value, "time": rfc3339(now.utc_us), "limits": limits,
-        }  # fmt: skip
+    def _standing(self, tag: str) -> Standing:
+        return Standing(
+            tag, self.persons.zone_of(tag) is not None, self._shift, self.persons.is_late(tag),
+            self.persons.elsewhere_hours_of(tag),
+        )  # fmt: skip
+
+    def _note_worst(self, tag: str, judged: _Rows) -> None:
+        for quantity, rows in judged.items():
+            self._worst.note(tag, quantity, rows)
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -251,6 +271,8 @@ class PersonWatch:
                          for tag, known in self._verdicts.items()},
             "over": [[*key, *over] for key, over in self._over.items()],
             "told": [[*key, priority, list(names)] for key, (priority, names) in self._told.items()],
+            "turned_us": self._turned_us, "lost_us": self._lost_us, "since": dict(self._since),
+            "worst": self._worst.dump(), "past": self.past.dump(),
         }  # fmt: skip
 
     def load(self, state: Mapping[str, Any], moved: Callable[[int], int | None]) -> None:
@@ -260,22 +282,10 @@ class PersonWatch:
         self._verdicts = {tag: {tuple(key): word for key, word in known} for tag, known in state["verdicts"].items()}
         self._over = {(row[0], row[1], row[2]): _Over(*row[3:]) for row in state["over"]}
         self._told = {(row[0], row[1]): (row[2], tuple(row[3])) for row in state["told"]}
-
-
-def _identity(row: Judged) -> tuple[Any, ...]:
-    limit, figure = row.limit, row.figure
-    return limit.regime, figure.kind, limit.averaging_minutes, limit.value, figure.method
-
-
-def _row_document(quantity: str, row: Judged) -> dict[str, Any]:
-    figure = row.figure
-    document = {"quantity": quantity, "unit": unit_of(quantity)} | limit_document(figure)
-    if row.limit.averaging_minutes > LONGEST_WINDOW:
-        document["projected"] = number(row.projected)
-        document["dose_percent"] = number(100.0 * figure.low / figure.limit) if figure.method == "e8" else None
-    if row.frequency is not None:
-        document["episodes"], document["violations"] = row.frequency.episodes, list(row.frequency.violations)
-    return document
+        if "past" in state:  # not in snapshots of the first versions: their running shift is not computed anew
+            self._turned_us, self._lost_us, self._since = state["turned_us"], state["lost_us"], dict(state["since"])
+            self._worst.load(state["worst"])
+            self.past.load(state["past"])
 
 
 def _change(now: Moment, tag: str, quantity: str, figure: LimitFigure) -> VerdictChange:

@@ -57,6 +57,13 @@ class Wanted(NamedTuple):
     asked_us: int
     gap_level: float | None
 
+    def unanswered(self, why: str) -> Corrected:
+        """It could not be computed."""
+        return Corrected(self.sensor, self.shift.key, self.asked_us, {}, why)
+
+    def __str__(self) -> str:
+        return self.sensor
+
 
 def shift_limits(limits: Sequence[Limit]) -> tuple[Limit, ...]:
     """The limits that a whole shift is judged by."""
@@ -174,12 +181,16 @@ class ShiftRecord:
             return []
         before = self._corrected.get((event.sensor, event.shift), ended.recorded_us)
         self._corrected[event.sensor, event.shift] = now.utc_us
+        self.tell(now, event.sensor, event.shift)
+        return [event.document | {"corrected": True, "supersedes": rfc3339(before)}]
+
+    def tell(self, now: Moment, who: str, shift: str) -> None:
+        """The officer is told that the result of a sensor, or of persons, is another one now."""
         self._told_us = now.now_us
         self._desk.report(
-            now, "gateway", CONDITION, True, priority=Priority.NOTICE, reason=f"{event.sensor}, {event.shift}"[:120],
+            now, "gateway", CONDITION, True, priority=Priority.NOTICE, reason=f"{who[:80]}, {shift}"[:120],
             source="limits reference 4.8 [D]",
         )  # fmt: skip
-        return [event.document | {"corrected": True, "supersedes": rfc3339(before)}]
 
     def limits_of(self, i: int) -> tuple[Limit, ...]:
         """The limits that a whole shift of sensor i is judged by."""

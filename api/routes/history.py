@@ -15,7 +15,8 @@ from api.routes.alarms import active
 from api.schemas import Page
 from api.services import Services, Svc
 from api.steps import COLUMNS, step_row, step_us
-from gateway.domain.history import AlarmChange, History, Reading, ShiftResult, every
+from gateway.domain.history import AlarmChange, History, PersonFigures, Reading, ShiftResult, every
+from gateway.domain.history import Page as HistoryPage
 from gateway.domain.moment import rfc3339
 
 router = APIRouter(tags=["history"], dependencies=[Depends(reader)])
@@ -96,8 +97,8 @@ def read_exposures(
 ) -> Page:
     """Without times: every limit's figure as it stands now. With times: the changes of verdict in that interval.
 
-    With `shifts`: the newest result of each sensor's shift that touches the interval, one item a limit; `corrected`
-    says that late samples changed it, `supersedes` when the former one was recorded.
+    With `shifts`: the newest result of each sensor's, or of one person's, shift that touches the interval, one item a
+    limit; `corrected` says that late samples changed it, `supersedes` when the former one was recorded.
     Of places, or of one person: figures of the last whole minute on record, never where they were. A filtered page may
     hold fewer items than `limit`; it ends with `next` = null.
     """
@@ -105,11 +106,7 @@ def read_exposures(
     if person is not None and sensor is not None:
         raise Problem(422, "sensor: a person carries none; ask for the person alone", kind="invalid")
     if shifts:
-        if person is not None:
-            raise Problem(422, "shifts: results of whole shifts are of sensors; ask without a person", kind="invalid")
-        results = _history(services).shift_results(_known_sensors(services, sensor), *between, limit, cursor)
-        following = results.next
-        items = [row for result in results.items for row in _limits_of(result)]
+        items, following = _shifts(services, sensor, person, between, limit, cursor)
     elif start is None and end is None and cursor is None:
         items, following = _standing(services) if person is None else _standing_of(services, person), None
     else:
@@ -162,13 +159,27 @@ def _standing_of(services: Services, person: str) -> list[dict[str, Any]]:
     if found is None:
         return []
     row = found.document
-    shared = {"time": rfc3339(found.time_us)} | {key: row.get(key) for key in ("inside", "shift", "shift_over", "late")}
+    kept = ("inside", "shift", "shift_over", "late", *(("corrected", "supersedes") if row.get("corrected") else ()))
+    shared = {"time": rfc3339(found.time_us)} | {key: row.get(key) for key in kept}
     return [{"sensor": None, "zone": None, "person": person, **shared, **limit} for limit in row.get("limits", [])]
 
 
-def _limits_of(result: ShiftResult) -> list[dict[str, Any]]:
-    shared = {key: value for key, value in result.document.items() if key != "limits"}
-    shared |= {"time": rfc3339(result.time_us), "person": None}
+def _shifts(
+    services: Services, sensors: list[str] | None, person: str | None, between: tuple[int | None, int | None],
+    limit: int, cursor: str | None,
+) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
+    results: HistoryPage[ShiftResult] | HistoryPage[PersonFigures]
+    if person is None:
+        results = _history(services).shift_results(_known_sensors(services, sensors), *between, limit, cursor)
+    else:
+        results = _history(services).person_shifts(person, *between, limit, cursor)
+    return [row for result in results.items for row in _limits_of(result)], results.next
+
+
+def _limits_of(result: ShiftResult | PersonFigures) -> list[dict[str, Any]]:
+    shared: dict[str, Any] = {"sensor": None, "zone": None, "person": None}
+    shared |= {key: value for key, value in result.document.items() if key != "limits"}
+    shared |= {"time": rfc3339(result.time_us)}
     return [shared | limit for limit in result.document["limits"]]
 
 

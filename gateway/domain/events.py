@@ -165,8 +165,9 @@ class Texted(msgspec.Struct, frozen=True, array_like=True, tag="texted", gc=Fals
 class Corrected(msgspec.Struct, frozen=True, array_like=True, tag="corrected", gc=False):
     """A shift's result computed anew, because samples of it came late.
 
-    asked_us: engine time of the question that it answers. document: as it goes on record; empty when it could not be
-    computed, then `detail` says why in one sentence.
+    sensor: "" for the tagged persons of a shift; then `document` has a list `persons` of theirs. asked_us: engine time
+    of the question that it answers. document: as it goes on record; empty when it could not be computed, then `detail`
+    says why in one sentence.
     """
 
     sensor: str
@@ -180,6 +181,18 @@ class DiskSpace(msgspec.Struct, frozen=True, array_like=True, tag="disk_space", 
     """The room that the journal has: level 0 enough, 1 low, 2 nearly full; `detail` is one sentence."""
 
     level: int
+    detail: str
+
+
+class JournalLoss(msgspec.Struct, frozen=True, array_like=True, tag="journal_loss", gc=False):
+    """The journal lost something, as its NOTICE row `n` says: people must know; `detail` is one sentence.
+
+    what: `journal_salvaged` (a damaged file was replaced), `journal_damaged` (rows that cannot be read any more),
+    `journal_overflow` (readings were refused for want of room).
+    """
+
+    n: int
+    what: str
     detail: str
 
 
@@ -198,5 +211,6 @@ Event = (
     | Counted
     | Corrected
     | DiskSpace
+    | JournalLoss
     | Texted
 )

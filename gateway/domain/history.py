@@ -102,7 +102,8 @@ class Verdict(NamedTuple):
 class PersonFigures(NamedTuple):
     """A person's exposure as it was at a whole minute.
 
-    document: as recorded: `inside shift shift_over late limits`, the limits like a sensor's with their quantity.
+    document: as recorded: `inside shift shift_over late limits`, the limits like a sensor's with their quantity. With
+    `shift_over` it is a shift's result and has `start end corrected supersedes` too; late samples make a new one.
     """
 
     time_us: int
@@ -125,7 +126,10 @@ class ShiftResult(NamedTuple):
 
 
 class AlarmChange(NamedTuple):
-    """A transition of an alarm; states are the interface's words. document: the MQTT payload that was published."""
+    """A transition of an alarm; states are the interface's words. document: the MQTT payload that was published.
+
+    drill: it was an exercise, of nothing that happened.
+    """
 
     time_us: int
     alarm: str
@@ -142,6 +146,7 @@ class AlarmChange(NamedTuple):
     comment: str | None
     reason: str | None
     document: dict[str, Any]
+    drill: bool = False
 
 
 class CommandRecord(NamedTuple):
@@ -228,7 +233,18 @@ class History(Protocol):
         ...
 
     def person_now(self, person: str) -> PersonFigures | None:
-        """The newest figures of a person on record, None where there are none."""
+        """The newest figures of a person on record, of a shift that is over as corrected; None where there are none."""
+        ...
+
+    def person_shifts(
+        self,
+        person: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[PersonFigures]:
+        """A person's newest result of every shift that touches the interval, by its beginning."""
         ...
 
     def shift_results(

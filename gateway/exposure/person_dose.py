@@ -13,9 +13,12 @@ from gateway.exposure.place_air import (
     BLIND,
     COVERED,
     DOUBT_US,
+    FILL,
     FULL,
     GAP,
     GRID,
+    N_SUMS,
+    OPEN,
     OVER_US,
     TOTAL,
     add_to,
@@ -59,7 +62,7 @@ class Taken:
     def begin(self, lost_us: int, resolution: float) -> None:
         """A shift begins; lost_us of it were over before anybody watched. The minutes go on."""
         self.shift = nothing()
-        self.shift[GAP] = self.shift[BLIND] = lost_us
+        self.shift[GAP] = self.shift[BLIND] = self.shift[OPEN] = lost_us
         self.elsewhere = nothing()
         self.resolution = resolution
         self.levels.clear()
@@ -74,7 +77,7 @@ class Taken:
         length = round(hours * HOUR_US)
         self.elsewhere = nothing()
         if dose is None:
-            self.elsewhere[GAP] = self.elsewhere[BLIND] = length
+            self.elsewhere[GAP] = self.elsewhere[BLIND] = self.elsewhere[OPEN] = length
         else:
             self.elsewhere[TOTAL] = on_grid(dose * HOUR_US)
             self.elsewhere[COVERED] = self.elsewhere[DOUBT_US] = length
@@ -101,6 +104,11 @@ class Taken:
         return UNKNOWN if is_open or minute[TOTAL] + minute[FULL] > bound else CLEAN
 
     @property
+    def elsewhere_dose(self) -> float | None:
+        """What was declared of another place [unit·h], None where nothing was."""
+        return self.elsewhere[TOTAL] / (GRID * HOUR_US) if self.elsewhere[COVERED] else None
+
+    @property
     def whole_shift(self) -> list[int]:
         """The sums of the working day, here and elsewhere."""
         return [here + there for here, there in zip(self.shift, self.elsewhere, strict=True)]
@@ -110,10 +118,17 @@ class Taken:
         return [sum(column) for column in zip(nothing(), *list(self.minutes)[-count:], strict=True)]
 
     def channel(self, sums: Sequence[int]) -> Channel:
-        """Who measured it: of several full scales the mean over the gaps, which gives their exact `high`."""
-        known = sums[GAP] > 0 and sums[BLIND] == 0
-        full_scale = sums[FULL] / (GRID * sums[GAP]) if known else None
-        return Channel(full_scale, None if math.isnan(self.last_valid) else self.last_valid, self.resolution)
+        """Who measured it: means over the gaps, of full scales and of what fills them, for an exact `high` and `value`.
+
+        What nobody can fill by the place takes this person's own last valid level.
+        """
+        gap, fills = sums[GAP], sums[FILL]
+        if not gap or (sums[OPEN] and math.isnan(self.last_valid)):
+            gap_level = None
+        else:
+            gap_level = (fills + (on_grid(self.last_valid) * sums[OPEN] if sums[OPEN] else 0)) / (GRID * gap)
+        full_scale = sums[FULL] / (GRID * gap) if gap and not sums[BLIND] else None
+        return Channel(full_scale, gap_level, self.resolution)
 
     @property
     def is_rested(self) -> bool:
@@ -149,7 +164,7 @@ class Taken:
     def unmeasured(cls, inside_us: int, levels: Sequence[float]) -> "Taken":
         """A quantity that the former site file did not measure: a gap for as long as the person was inside."""
         taken = cls(tallies={level: Tally(unsure=True) for level in levels})
-        taken.shift[GAP] = taken.shift[BLIND] = inside_us
+        taken.shift[GAP] = taken.shift[BLIND] = taken.shift[OPEN] = inside_us
         return taken
 
 
@@ -176,4 +191,5 @@ def _text(sums: Sequence[int]) -> list[str]:
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:
-    return [int(one) for one in texts]
+    sums = [int(one) for one in texts]
+    return sums if len(sums) == N_SUMS else [*sums, 0, sums[GAP]]  # the first versions filled no gap by its place

@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.domain.moment import NO_TIME
 from gateway.exposure.episodes import Tally
-from gateway.exposure.person_dose import MINUTE_US, Taken, or_nan, or_none
+from gateway.exposure.person_dose import MINUTE_US, WINDOW_MINUTES, Taken, or_nan, or_none
 from gateway.exposure.person_figures import Asked, Hours, Judged, judge
 from gateway.exposure.place_air import COVERED, GAP, PlaceAir, Present, nothing
 
 CATCH_UP_US: Final = 90 * MINUTE_US
 """After a longer stop the minutes before this count as one: they are out of every window."""
+
+BEFORE_US: Final = WINDOW_MINUTES * MINUTE_US
+"""So far before its beginning the first windows of a shift reach."""
 
 Places = Mapping[tuple[str, str], Sequence[int]]
 
@@ -25,7 +29,8 @@ Places = Mapping[tuple[str, str], Sequence[int]]
 class _Person:
     """A tagged person. zone: None outside. last_zone: where they were last inside. base: the place's sums at arrival.
 
-    late: a tag event of this shift came late. elsewhere_h: hours of this working day in another place.
+    late: a tag event of this shift came late. elsewhere_h: hours of this working day in another place. moved_us: when
+    their zone changed, as far back as a window reaches and once more.
     """
 
     taken: dict[str, Taken]
@@ -34,6 +39,7 @@ class _Person:
     late: bool = False
     base: dict[str, list[int]] = field(default_factory=dict)
     elsewhere_h: float = 0.0
+    moved_us: list[int] = field(default_factory=list)
 
 
 class Persons:
@@ -41,12 +47,14 @@ class Persons:
 
     asked: what is followed, and what each quantity is judged by. places: sensor indexes by (zone, quantity). present:
     a sensor's level as it stands. channel: its full scale (NaN unknown) and resolution. is_blast: whether a zone is
-    in a blast window now.
+    in a blast window now. typical: 95th percentile of a sensor's last seven shifts, None unknown; it changes with
+    `start_shift` only.
     """
 
     def __init__(
         self, asked: Mapping[str, Sequence[Asked]], places: Places, present: Callable[[int], Present],
         channel: Callable[[int], tuple[float, float]], is_blast: Callable[[str], bool],
+        typical: Callable[[int], float | None] = lambda _i: None,
     ) -> None:  # fmt: skip
         self._asked = asked
         self.quantities = tuple(asked)
@@ -55,6 +63,7 @@ class Persons:
             for quantity, rows in asked.items()
         }
         self._places, self._present, self._channel, self._is_blast = places, present, channel, is_blast
+        self._typical = typical
         self._people: dict[str, _Person] = {}
         self._airs: dict[str, dict[str, PlaceAir]] = {}
         self.watched: dict[int, PlaceAir] = {}
@@ -83,6 +92,9 @@ class Persons:
         person.late = person.late or late
         self._settle(person, now_us)
         left, person.zone, person.base = person.zone, zone, {}
+        person.moved_us.append(now_us)
+        while len(person.moved_us) > 1 and person.moved_us[1] <= now_us - BEFORE_US:
+            del person.moved_us[0]
         person.last_zone = zone or person.last_zone
         if left is not None and all(one.zone != left for one in self._people.values()):
             del self._airs[left]
@@ -121,16 +133,24 @@ class Persons:
                     taken.close_minute(self._opened_us, self.minute_us, counts=counts)
             self._opened_us, self.minute_us = self.minute_us, self.minute_us + MINUTE_US
 
+    def settle(self, now_us: int) -> None:
+        """Everybody's sums of the shift reach up to now, not only to the last whole minute."""
+        self.advance(now_us)
+        for person in self._people.values():
+            self._settle(person, now_us)
+
     def start_shift(self, now_us: int, lost_us: int, *, after_rest: bool = False) -> None:
         """Everybody's sums begin anew; the minutes go on. Who is outside, rested and without a word is forgotten.
 
         lost_us: how much of the new shift was over before anybody watched: a gap of everybody's. after_rest: the
         stretch that ends was no shift; what was declared in it is of the shift that begins.
         """
-        self.advance(now_us)
+        self.settle(now_us)
         self._lost_us = lost_us
+        for zone, airs in self._airs.items():
+            for quantity, air in airs.items():
+                air.typical = self._typical_of(zone, quantity)
         for tag, person in list(self._people.items()):
-            self._settle(person, now_us)
             declared = {q: taken.elsewhere for q, taken in person.taken.items()} if after_rest else {}
             hours = person.elsewhere_h if after_rest else 0.0
             if person.zone is None and not hours and all(taken.is_rested for taken in person.taken.values()):
@@ -158,6 +178,18 @@ class Persons:
     def elsewhere_hours_of(self, tag: str) -> float:
         """How long the person was in another place in this working day, as declared [h]."""
         return self._people[tag].elsewhere_h
+
+    def elsewhere_of(self, tag: str) -> dict[str, float]:
+        """What was taken there, as declared [unit·h]; a quantity that is not in it is a gap."""
+        taken = self._people[tag].taken
+        return {quantity: dose for quantity, one in taken.items() if (dose := one.elsewhere_dose) is not None}
+
+    def since_of(self, tag: str, at_us: int) -> int | None:
+        """When the person came to where they were at `at_us`, at most BEFORE_US ago [engine time, µs].
+
+        None: nobody had seen them yet. NO_TIME: nobody noted it.
+        """
+        return max((one for one in self._people[tag].moved_us if one <= at_us), default=None)
 
     def is_late(self, tag: str) -> bool:
         """Whether a tag event of this person came late in this shift."""
@@ -206,8 +238,12 @@ class Persons:
         known = bool(channels) and not any(math.isnan(full) for full, _ in channels)
         return PlaceAir(
             now_us, {i: self._present(i) for i in sensors}, full if known else None,
-            max((resolution for _, resolution in channels), default=0.0),
+            max((resolution for _, resolution in channels), default=0.0), self._typical_of(zone, quantity),
         )  # fmt: skip
+
+    def _typical_of(self, zone: str, quantity: str) -> float:
+        found = [level for i in self._places.get((zone, quantity), ()) if (level := self._typical(i)) is not None]
+        return max(found, default=math.nan)
 
     def _watch(self) -> None:
         self.watched = {i: air for airs in self._airs.values() for air in airs.values() for i in air.held}
@@ -244,7 +280,7 @@ class Persons:
             rows[quantity] = taken.dump(pending, math.nan if air is None else air.last_valid)
         return {
             "zone": person.zone, "last_zone": person.last_zone, "late": person.late,
-            "elsewhere_h": person.elsewhere_h, "taken": rows,
+            "elsewhere_h": person.elsewhere_h, "moved_us": list(person.moved_us), "taken": rows,
         }  # fmt: skip
 
     def load(self, state: Mapping[str, Any], moved: Callable[[int], int | None]) -> None:
@@ -267,6 +303,7 @@ class Persons:
         person = _Person(
             {q: taken.get(q) or Taken.unmeasured(inside_us, self._levels[q]) for q in self.quantities},
             row["zone"], row["last_zone"], row["late"], elsewhere_h=row.get("elsewhere_h", 0.0),
+            moved_us=list(row.get("moved_us", [NO_TIME])),
         )  # fmt: skip
         for quantity, air in self._airs.get(person.zone or "", {}).items():
             person.base[quantity] = nothing()

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 
 from gateway.exposure.layout import ABSURD, DOUBT, OVER
 
-TOTAL, COVERED, OVER_US, DOUBT_US, ABSURD_US, GAP, FULL, BLIND = range(8)
-"""Places in a list of sums [µs]; TOTAL is ∫c dt, FULL the full scale over the gaps, both [unit·µs / GRID].
+TOTAL, COVERED, OVER_US, DOUBT_US, ABSURD_US, GAP, FULL, BLIND, FILL, OPEN = range(10)
+"""Places in a list of sums [µs]; TOTAL is ∫c dt, FULL the full scale over the gaps and FILL what is the best
+estimate of them, all three [unit·µs / GRID].
 
 BLIND is the part of GAP whose full scale nobody knows: no sensor, an unknown place, a time before the watch began.
+OPEN is the part of GAP that FILL knows nothing of: no valid level was ever seen there, no shifts before.
 """
-N_SUMS: Final = 8
+N_SUMS: Final = 10
 GRID: Final = 1 << 44
 """Levels are whole numbers of 1 / GRID, the grid of the streaming core (`sums.add`)."""
 _NEVER: Final = 2**63 - 1
@@ -50,15 +52,18 @@ class PlaceAir:
     """One quantity in one zone from the moment on that somebody is watched there. All times are engine time [µs].
 
     held: what each sensor of the place says, by its index. full_scale: None where one of them is unknown, or no
-    sensor is there. resolution: of the coarsest of them.
+    sensor is there. resolution: of the coarsest of them. typical: 95th percentile of the place's last seven shifts,
+    NaN unknown; a gap is best filled with it or with the place's last valid level, whichever is higher (reference 4.9).
     """
 
-    __slots__ = ("full_scale", "head_us", "held", "last_valid", "resolution", "sums")
+    __slots__ = ("full_scale", "head_us", "held", "last_valid", "resolution", "sums", "typical")
 
     def __init__(
-        self, now_us: int, held: dict[int, Present], full_scale: float | None = None, resolution: float = 0.0
-    ) -> None:
+        self, now_us: int, held: dict[int, Present], full_scale: float | None = None, resolution: float = 0.0,
+        typical: float = math.nan,
+    ) -> None:  # fmt: skip
         self.head_us, self.held, self.full_scale, self.resolution = now_us, held, full_scale, resolution
+        self.typical = typical
         self.sums = nothing()
         known = [one.last_valid for one in held.values() if not math.isnan(one.last_valid)]
         self.last_valid = max(known, default=math.nan)
@@ -95,6 +100,11 @@ class PlaceAir:
             else:
                 sums[FULL] += on_grid(self.full_scale) * length
             sums[ABSURD_US] += length if present.flags & ABSURD else 0
+            fill = self.last_valid if math.isnan(self.typical) or self.last_valid > self.typical else self.typical
+            if math.isnan(fill):
+                sums[OPEN] += length
+            else:
+                sums[FILL] += on_grid(fill) * length
             return
         self.last_valid = present.level
         sums[TOTAL] += on_grid(present.level) * length

@@ -24,6 +24,7 @@ from gateway.stores import archive_reader, past_presence, past_rollups
 from gateway.stores.archive import Archive
 from gateway.stores.archive_reader import ArchiveReader
 from gateway.stores.journal import BEGINNING_US, END_US, Journal
+from gateway.stores.packing import mentions
 from gateway.stores.pages import numbers_of, page_of, reading_key
 from gateway.stores.past_readings import Past
 from gateway.stores.past_rollups import Steps
@@ -36,6 +37,9 @@ Item = TypeVar("Item")
 
 LOOK_BACK_US: Final = tuple(minutes * 60 * SECOND_US for minutes in (2, 30, 480, 10_080, 131_040))
 """How far before the newest row a person is looked for, shorter first: minutes, a shift, a week, a quarter."""
+
+_SHIFT_OVER: Final = b"shift_over\xc3"
+"""In a PERSON row: the key with msgpack's *true*; all other rows are a person's minutes."""
 
 AUDITED: Final = (Kind.TRANSITION, Kind.COMMAND, Kind.REQUEST, Kind.NOTICE, Kind.CLOCK)
 
@@ -133,23 +137,62 @@ class EmbeddedHistory:
         )  # fmt: skip
 
     def person_now(self, person: str) -> PersonFigures | None:
-        """The newest figures of a person on record, at most a quarter of a year before the newest row."""
+        """The newest figures of a person on record, at most a quarter of a year before the newest row.
+
+        What is corrected is of a shift that was over: it stands here only as long as nothing newer was.
+        """
         if not self._path.exists():
             return None
         with Journal.reader(self._path) as journal:
             last, before_us = journal.last(), END_US
             newest_us = BEGINNING_US if last is None else last.utc_us
+            corrected: dict[str, PersonFigures] = {}
             for back_us in LOOK_BACK_US:
                 start_us = max(BEGINNING_US, newest_us - back_us)
-                newest = None
+                newest, later = None, corrected
+                corrected = {}
                 for row in _rows(journal, Kind.PERSON, start_us, before_us):
                     document = row.document()
-                    if document.get("person") == person:
-                        newest = PersonFigures(row.utc_us, person, document)
+                    if document.get("person") != person:
+                        continue
+                    figures = PersonFigures(row.utc_us, person, document)
+                    if document.get("corrected"):
+                        corrected[document["shift"]] = figures
+                    else:
+                        newest = figures
+                corrected |= later
                 if newest is not None:
-                    return newest
+                    over = newest.document["shift_over"]
+                    return corrected.get(newest.document["shift"], newest) if over else newest
                 before_us = start_us
         return None
+
+    def person_shifts(
+        self,
+        person: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Page[PersonFigures]:
+        """A person's newest result of every shift that touches the interval, by its beginning."""
+        first = _row_number(cursor)
+        if not self._path.exists():
+            return Page([], None)
+        start_us, end_us = BEGINNING_US if start_us is None else start_us, END_US if end_us is None else end_us
+        newest: dict[tuple[int, str], PersonFigures] = {}
+        with Journal.reader(self._path) as journal:
+            for row in _rows(journal, Kind.PERSON, start_us, END_US):
+                if not mentions(row.body, _SHIFT_OVER):
+                    continue
+                document = row.document()
+                if document["person"] != person or "start" not in document:  # results of the first versions
+                    continue
+                began_us = parse_rfc3339(document["start"])
+                if began_us < end_us and parse_rfc3339(document["end"]) > start_us:
+                    newest[began_us, document["shift"]] = PersonFigures(row.utc_us, person, document)
+        items = [newest[key] for key in sorted(newest)[first : first + limit]]
+        return Page(items, str(first + limit) if len(newest) > first + limit else None)
 
     def shift_results(
         self,
@@ -285,7 +328,7 @@ def _alarm_change(row: StoredRow, document: dict[str, Any]) -> AlarmChange:
         row.utc_us, document["alarm"], document["occurrence"], document["old"], document["new"],
         document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
         _number(document.get("value")), _number(document.get("limit")), document.get("by"), document.get("comment"),
-        document.get("reason"), published,
+        document.get("reason"), published, bool(document.get("drill")),
     )  # fmt: skip
 
 

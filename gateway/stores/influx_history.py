@@ -102,6 +102,10 @@ class InfluxHistory:
         """Not held."""
         self._not_held("the figures of persons by the minute")
 
+    def person_shifts(self, *_asked: Any, **_more: Any) -> NoReturn:
+        """Not held."""
+        self._not_held("the figures of persons by the shift")
+
     def shift_results(
         self,
         sensors: Collection[str] | None = None,

@@ -196,7 +196,7 @@ def _alarm_change(found: _Found) -> AlarmChange:
         found.time_ns // 1000, document["alarm"], document["occurrence"], document["old"], document["new"],
         document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
         _number(document.get("value")), _number(document.get("limit")), document.get("by"), document.get("comment"),
-        document.get("reason"), published,
+        document.get("reason"), published, bool(document.get("drill")),
     )  # fmt: skip
 
 

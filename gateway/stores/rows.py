@@ -14,9 +14,9 @@ class Kind(IntEnum):
     """What a row holds. The number is stored; never renumber.
 
     STEPS: what the engine consumed and what became of it, packed. SITE: the sensors of a site file by index, so that
-    history outlives edits of the file. PERSON: the exposure of one tagged person. SHIFT: a sensor's result of a
-    shift, of which the newest counts. CLOCK: doubt of the wall clock, and what ended it (`redating.py`). All but STEPS
-    hold one document each.
+    history outlives edits of the file. PERSON: the exposure of one tagged person, by the minute and of a shift. SHIFT:
+    a sensor's result of a shift. Of results the newest counts. CLOCK: doubt of the wall clock, and what ended it
+    (`redating.py`). All but STEPS hold one document each.
     """
 
     STEPS = 0

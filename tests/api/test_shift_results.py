@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.domain.history import Page, ShiftResult
+from gateway.domain.history import Page, PersonFigures, ShiftResult
 
 LIMIT = {
     "regime": "peru", "kind": "TWA", "method": "e8", "value": 36.0, "low": 35.0, "high": 36.0, "limit": 25.0,
@@ -13,6 +13,12 @@ DOCUMENT = {
     "start": "2026-11-23T12:00:00.000Z", "end": "2026-11-23T20:00:00.000Z", "result_method": "area_estimate",
     "mean": 35.0, "covered_s": 28_500.0, "coverage": 0.99, "limits": [LIMIT, {**LIMIT, "regime": "osha"}],
     "corrected": True, "supersedes": "2026-11-23T20:00:01.000Z",
+}  # fmt: skip
+
+OF_A_PERSON = {
+    "person": "tag-1", "inside": False, "shift": "2026-11-23/dia", "shift_over": True, "late": False,
+    "start": DOCUMENT["start"], "end": DOCUMENT["end"], "corrected": True, "supersedes": DOCUMENT["supersedes"],
+    "limits": [{**LIMIT, "quantity": "co"}, {**LIMIT, "quantity": "co", "regime": "osha"}],
 }  # fmt: skip
 
 
@@ -27,6 +33,13 @@ class Record:
     def shift_results(self, *asked):
         self.asked = asked
         return Page([ShiftResult(1_000_000, "co-frente-1", "2026-11-23/dia", True, DOCUMENT)], "1")
+
+    def person_shifts(self, *asked):
+        self.asked = asked
+        return Page([PersonFigures(1_000_000, "tag-1", OF_A_PERSON)], None)
+
+    def person_now(self, _person):
+        return PersonFigures(1_000_000, "tag-1", OF_A_PERSON)
 
 
 @pytest.fixture
@@ -49,7 +62,15 @@ def test_a_corrected_shift_says_so_and_names_what_it_supersedes(web, history):
     assert [item["regime"] for item in of_osha] == ["osha"]
 
 
-def test_results_of_whole_shifts_are_of_sensors(web):
-    answer = web.client("rosa").get("/api/v1/exposures", params={"shifts": True, "person": "tag-1"})
-    assert answer.status_code == 422
-    assert "without a person" in answer.text
+def test_a_persons_shifts_say_what_was_corrected_and_never_where(web, history):
+    answer = web.client("rosa").get("/api/v1/exposures", params={"shifts": True, "person": "tag-1"}).json()
+    first, second = answer["items"]
+    assert history.asked == ("tag-1", None, None, 1000, None)
+    assert (first["person"], first["sensor"], first["zone"], first["verdict"]) == ("tag-1", None, None, "exceeded")
+    assert (first["corrected"], first["supersedes"], first["late"]) == (True, "2026-11-23T20:00:01.000Z", False)
+    assert (second["regime"], answer["next"]) == ("osha", None)
+
+
+def test_a_persons_shift_that_was_corrected_says_so_also_as_the_newest_figures(web):
+    first = web.client("rosa").get("/api/v1/exposures", params={"person": "tag-1"}).json()["items"][0]
+    assert (first["corrected"], first["supersedes"]) == (True, "2026-11-23T20:00:01.000Z")
