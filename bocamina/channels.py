@@ -227,9 +227,10 @@ class Channels:
     def load(self, state: dict[str, Any]) -> None:
         """Take up what `dump` gave, also of a site file with other sensors: what both have goes on."""
         self.conditioner.load(state["conditioner"])
-        self._intake.load(state["intake"])
-        self._boots = {(source, node): boot for source, node, boot in state["boots"]}
         former = {ident: i for i, ident in enumerate(state["sensors"])}
+        places = {former[sensor.id]: i for i, sensor in enumerate(self.site.sensors) if sensor.id in former}
+        self._intake.load(state["intake"], places)
+        self._boots = {(source, node): boot for source, node, boot in state["boots"]}
         self.exposure.load_small(_moved_sums(state["exposure"], [former.get(s.id) for s in self.site.sensors]))
         for i, sensor in enumerate(self.site.sensors):
             if sensor.id in former:

@@ -1,26 +1,34 @@
 """What a central store gets of a journal row: readings, verdicts, shift results, alarms and commands, each with a key.
 
 The key is (series, tags, time_ns). It comes from the journal alone, so a row that is carried twice is one point.
-The last three digits of `time_ns` keep apart what happened in one microsecond: the node's sequence for a reading, the
-number of the limit for a shift result, the number of the journal row for everything else, each modulo 1000.
+The last three digits of `time_ns` keep apart what happened in one microsecond: the node's sequence for a reading (of a
+node without one, `ROW_STEP` times the journal row, and on by its place there), the number of the limit for a shift
+result, the number of the journal row for everything else, each modulo 1000.
 `row`, of all but readings, is the journal row: the order of record. `document`, of alarms and shift results, is the
 whole of it as JSON: `gateway/stores/influx_records.py` gives it back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.domain.errors import StoreFailed
+from gateway.domain.events import Pack
 from gateway.domain.moment import NO_TIME, parse_rfc3339
 from gateway.domain.quality import Reason
 from gateway.stores.journal import SensorRecord
-from gateway.stores.packing import RecordedOutcomes
+from gateway.stores.packing import RecordedOutcomes, unpack_steps
 from gateway.stores.redating import Redating
 from gateway.stores.rows import Kind, StoredRow
 from gateway.uplink.dating import Label
 
 Field = str | float | int | bool
+
+ROW_STEP: Final = 31
+"""Readings without a sequence, of one sensor with one time, have keys of their own if 31 or fewer are in a row of the
+journal, over 32 rows; one a row, over 1000 rows (31 and 1000 have no divisor in common)."""
 
 _COLUMNS: Final = ("now_us", "sensor", "seq", "value", "quality", "reason")
 _REASONS: Final = {int(reason): reason.word for reason in Reason if reason.word is not None}
@@ -54,6 +62,7 @@ def of_readings(
     taken: set[tuple[str, int, int]] = set()
     tags: dict[int, dict[str, str]] = {}
     outcomes = recorded.outcomes
+    counted = _counted(row) if (outcomes["seq"] == 0).any() else frozenset[int]()
     columns = (array.tolist() for array in (*redating.correct(outcomes), *(outcomes[name] for name in _COLUMNS)))
     for time_us, redated, now_us, index, seq, value, quality, reason in zip(*columns, strict=True):
         series = "reading"
@@ -70,9 +79,11 @@ def of_readings(
             fields["redated"] = True
         elif now_us in recorded.untrusted:
             fields["time_trusted"] = False
-        time_ns = time_us * 1000 + seq % 1000
-        while (series, index, time_ns) in taken:  # twice in one pack with one time: the next key, on every try the same
-            time_ns += 1
+        digits = seq % 1000 if seq or index in counted else row.n * ROW_STEP % 1000
+        time_ns = time_us * 1000 + digits
+        if (series, index, time_ns) in taken:  # twice in one row with one time: the next key, on every try the same
+            others = chain(range(digits + 1, 1000), range(digits), count(1000))  # only a full microsecond flows over
+            time_ns = next(ns for d in others if (series, index, ns := time_us * 1000 + d) not in taken)
         taken.add((series, index, time_ns))
         if index not in tags:
             unknown = SensorRecord(f"{recorded.site_hash[:8]}#{index}", "", "", "")
@@ -80,6 +91,16 @@ def of_readings(
             tags[index] = {"quantity": sensor.quantity or "unknown", "sensor": sensor.id, "site": site}
         points.append(Point(row.n, series, tags[index], fields, time_ns))
     return points
+
+
+def _counted(row: StoredRow) -> frozenset[int]:
+    """The sensors whose packs in a STEPS row have a sequence: their 0 is one; none where events cannot be read."""
+    try:
+        events = (event for step in unpack_steps(row.body).steps for event in step.events)
+    except StoreFailed:  # of another version of this software
+        return frozenset()
+    packs = (event for event in events if isinstance(event, Pack) and event.boot is not None and event.seq is not None)
+    return frozenset(sample.sensor for pack in packs for sample in pack.samples)
 
 
 def of_document(site: str, row: StoredRow, label: Label) -> list[Point]:

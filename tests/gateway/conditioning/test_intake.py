@@ -4,10 +4,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.conditioning.intake import BOOTS, NODES, RANGES, SAMPLES, Intake
+from gateway.conditioning.intake import ALL_BOOTS, BOOTS, NODES, RANGES, Intake
 from gateway.domain.moment import NO_TIME, Moment
 
 S = 1_000_000
+HERE = {place: place for place in range(8)}
+"""Where sensors stand in a site file that nobody changed."""
 
 
 def at(seconds: float) -> Moment:
@@ -131,17 +133,86 @@ def test_memory_is_bounded() -> None:
         intake.accept(at(2000), "x", boot, 1)
     for seq in range(0, 4 * RANGES, 2):
         intake.accept(at(3000), "gaps", 1, seq)
-    for source in range(SAMPLES + 100):
-        intake.accept_sample(1, source)
     state = intake.dump()
     assert len(state["nodes"]) == NODES
     kept = dict(state["nodes"])
     assert len(kept["x"]) == BOOTS
     assert len(kept["gaps"][0][3]) == RANGES
-    assert len(state["samples"][0][1]) == SAMPLES
     # the lowest gaps were given up for the bound: acknowledged, and never taken again
     assert ("gaps", 1, 4 * RANGES - 2 * RANGES) in intake.ack_points(at(3000))
     assert not intake.accept(at(3000), "gaps", 1, 1)
+
+
+def test_boots_of_all_nodes_together_are_bounded_too() -> None:
+    intake = Intake()
+    nodes = [f"n{number}" for number in range(ALL_BOOTS // BOOTS + 2)]
+    for node in nodes:
+        for boot in range(BOOTS):
+            intake.accept(at(boot), node, boot, 1)
+    kept = {node: len(boots) for node, boots in intake.dump()["nodes"]}
+    assert sum(kept.values()) == ALL_BOOTS
+    assert nodes[0] not in kept, "who is unheard for longest is forgotten first"
+    assert kept[nodes[-1]] == BOOTS
+
+
+def test_a_node_with_bad_power_is_known_again_by_every_boot_of_72_hours() -> None:
+    intake = Intake()
+    packs = [(boot, seq) for boot in range(1, BOOTS + 1) for seq in (1, 2, 3)]
+    for boot, seq in packs:
+        assert intake.accept(at(boot * 60 + seq), "n", boot, seq)
+    assert not any(intake.accept(at(BOOTS * 60 + 60), "n", boot, seq) for boot, seq in packs)
+
+
+def test_a_forgotten_boot_does_not_make_what_comes_history() -> None:
+    live, restored = Intake(), Intake()
+    for boot in range(BOOTS):
+        live.accept(at(0), "n", boot, 1)
+    live.accept(at(5), "n", BOOTS, 1)  # the newest, and then the one that is unheard for longest
+    for boot in range(1, BOOTS):
+        live.accept(at(6), "n", boot, 2)
+    live.accept(at(7), "n", BOOTS + 1, 1)
+    restored.load(live.dump(), HERE)
+    for boot in (1, BOOTS, BOOTS + 1):
+        assert live.overtaken("n", boot, 9) == restored.overtaken("n", boot, 9)
+
+
+def test_a_snapshot_of_the_first_versions_is_taken_up() -> None:
+    intake = Intake()
+    intake.load({"nodes": [], "samples": [[3, [[10, 5.0], [12, 6.0]]]], "to_tell": []}, HERE)
+    assert not intake.accept_sample(3, 12, 6.0)
+    assert intake.accept_sample(3, 11, 5.0)
+
+
+def test_known_samples_go_with_their_sensor_when_the_site_file_changes() -> None:
+    intake, later = Intake(), Intake()
+    for sensor in (0, 1, 2):
+        intake.accept_sample(sensor, 10, float(sensor))
+    later.load(intake.dump(), {1: 0, 2: 1})  # the first sensor was taken out
+    assert [later.accept_sample(0, 10, 1.0), later.accept_sample(1, 10, 2.0)] == [False, False]
+    assert [later.accept_sample(0, 10, 0.0), later.accept_sample(2, 10, 2.0)] == [True, True]
+
+
+def test_a_time_that_cannot_be_is_none() -> None:
+    intake = Intake()
+    assert all(intake.accept_sample(3, source_us, 5.0) for source_us in (2**63, 2**63, -(2**70)))
+
+
+counted = st.tuples(st.integers(1, 40), st.integers(0, 6))
+timed = st.tuples(st.integers(0, 2), st.integers(0, 30), st.sampled_from([0.0, 2.5, 900.0]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(packs=st.lists(counted | timed, min_size=1, max_size=80), again=st.data())
+def test_any_part_that_comes_again_in_any_order_is_known(packs: list[tuple[int, ...]], again: st.DataObject) -> None:
+    def takes(intake: Intake, pack: tuple[int, ...]) -> bool:
+        return intake.accept(at(1), "n", *pack) if len(pack) == 2 else intake.accept_sample(*pack)
+
+    intake, restored = Intake(), Intake()
+    taken = [pack for pack in packs if takes(intake, pack)]
+    assert sorted(taken, key=repr) == sorted(set(packs), key=repr), "each once, and what differs stays"
+    restored.load(msgspec.msgpack.decode(msgspec.msgpack.encode(intake.dump())), HERE)
+    repeated = again.draw(st.lists(st.sampled_from(packs), max_size=60))
+    assert not any(takes(one, pack) for one in (intake, restored) for pack in repeated)
 
 
 class Naive:
@@ -199,7 +270,7 @@ def test_it_agrees_with_a_naive_model_also_over_a_restart(run: list[tuple[int, f
         if number == cut:
             state = msgspec.msgpack.decode(msgspec.msgpack.encode(intake.dump()))
             intake = Intake()
-            intake.load(state)
+            intake.load(state, HERE)
         now += wait
         assert intake.accept(at(now), "n", 1, seq) == naive.accept(now, seq)
         points = intake.ack_points(at(now))

@@ -30,7 +30,7 @@ class InfluxPastOf:
     """Each reading has a sequence of its own, as packs of a node have."""
 
     def __init__(self, config):
-        self._sink, self._sites, self._seq = InfluxSink(config), {}, itertools.count()
+        self._sink, self._sites, self._seq = InfluxSink(config), {}, itertools.count(1)
         self._rows, self.config = itertools.count(1), config
         self.history = InfluxHistory(config, "orex-01", {"co-1": 10.0, "no2-1": 10.0})
 

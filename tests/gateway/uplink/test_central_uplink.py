@@ -115,7 +115,7 @@ def test_an_item_says_all_that_it_must(journal, courier, centre, mosquitto, prot
     one = courier(mosquitto.port, protocol=protocol)
     arrived(journal)
     wait_for(lambda: len(centre.items) == 3, "they come")
-    at = f"{NOW_US * 1000}"
+    at = f"{NOW_US * 1000 + 62}"
     (first, second), (alarm,) = centre.once("reading"), centre.once("alarm")
     time_of = "2026-11-18T11:06:40.000Z"
     common = {"ns": at, "time": time_of, "row": 2, "quantity": "co", "sensor": "co-1", "site": "orex-01"}

@@ -59,12 +59,12 @@ def test_the_key_is_the_time_with_the_sequence_in_its_last_three_digits(journal,
     courier(sink)
     until(lambda: cursor(journal) == journal.last_n)
     tags = "reading,quantity=co,sensor=co-1,site=orex-01"
-    came = ("reading_untimed,quantity=no2,sensor=no2-1,site=orex-01", "0")
+    came = ("reading_untimed,quantity=no2,sensor=no2-1,site=orex-01", "93")
     assert sink.points.pop(came) == "value=3.0,quality=0i,time_trusted=false", "no place in time: under when it came"
     assert sink.points == {
         (tags, "5042"): "value=1.0,quality=0i",
         (tags, "5043"): "value=2.0,quality=0i",
-        (tags, "6000"): "value=4.0,quality=0i,time_trusted=false",
+        (tags, "6093"): "value=4.0,quality=0i,time_trusted=false",
     }
 
 
