@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 KEEPALIVE_S: Final = 10
 
@@ -31,12 +33,18 @@ class Message(NamedTuple):
 
 
 class Connection(ABC):
-    """Connects in the background and again; `will` is asked before each attempt, for it may have a number in it."""
+    """Connects in the background and again; `will` is asked before each attempt, for it may have a number in it.
+
+    will_delay_s: how long the broker waits for us before it speaks the will (MQTT 5.0, 3.1.3.2.2); 3.1.1 has no such
+    thing. The session lives as long, and is taken up again: one that ends speaks its will at once.
+    """
 
     def __init__(
-        self, broker: Broker, client_id: str, topics: Sequence[str] = (), will: Callable[[], Message] | None = None
-    ) -> None:
+        self, broker: Broker, client_id: str, topics: Sequence[str] = (), will: Callable[[], Message] | None = None,
+        *, will_delay_s: int = 0,
+    ) -> None:  # fmt: skip
         self._broker, self._client_id, self._topics, self._will = broker, client_id, topics, will
+        self._will_delay_s = will_delay_s if broker.protocol == "5" else 0
         self.connections: deque[bool] = deque(maxlen=1000)
         self._client = self._new()
         self.is_on = False
@@ -53,7 +61,11 @@ class Connection(ABC):
         """Connect in the background, again and again until it works. `start` never waits."""
         self._client = self._new()
         self.is_on = True
-        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S)
+        session: dict[str, Any] = {}
+        if self._will_delay_s:
+            session = {"clean_start": False, "properties": Properties(PacketTypes.CONNECT)}  # type: ignore[no-untyped-call]
+            session["properties"].SessionExpiryInterval = self._will_delay_s
+        self._client.connect_async(self._broker.host, self._broker.port, KEEPALIVE_S, **session)
         self._client.loop_start()
 
     def stop(self) -> None:
@@ -65,7 +77,7 @@ class Connection(ABC):
         self._client.loop_stop()
 
     def drop(self) -> None:
-        """The link is cut without a word: the broker speaks the last will."""
+        """The link is cut without a word: the broker speaks the last will, if we are not back before its delay."""
         self.is_on = False
         sock = self._client.socket()
         self._client.loop_stop()
@@ -99,8 +111,13 @@ class Connection(ABC):
         return client
 
     def _before(self, client: mqtt.Client, _data: Any) -> None:
-        if self._will is not None:
-            client.will_set(*self._will())
+        if self._will is None:
+            return
+        properties = None
+        if self._will_delay_s:
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.WillDelayInterval = self._will_delay_s
+        client.will_set(*self._will(), properties=properties)
 
     def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

@@ -23,13 +23,17 @@ class Heard(NamedTuple):
 class MqttClient(Connection):
     """A device that subscribes, publishes its status retained, and leaves a last will."""
 
-    def __init__(self, broker: Broker, root: str, name: str, topics: tuple[str, ...], *, status: bool = True) -> None:
+    def __init__(
+        self, broker: Broker, root: str, name: str, topics: tuple[str, ...], *, status: bool = True,
+        will_delay_s: int = 0,
+    ) -> None:  # fmt: skip
         """root: `bocamina/v1/{site}/`; topics: what to subscribe to, under it."""
         self._root = root
         self._status = f"{root}node/{name}/status" if status else None
         self.heard: deque[Heard] = deque(maxlen=10_000)
         under = tuple(root + topic for topic in topics)
-        super().__init__(broker, f"{root.split('/')[-2]}-{name}", under, self._last_words if status else None)
+        will = self._last_words if status else None
+        super().__init__(broker, f"{root.split('/')[-2]}-{name}", under, will, will_delay_s=will_delay_s)
 
     def say(self, topic: str, body: Mapping[str, Any] | bytes, *, retain: bool = False) -> None:
         """Publish under the root with QoS 1; lost when not connected."""

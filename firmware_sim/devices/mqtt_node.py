@@ -1,6 +1,7 @@
 """Our MQTT node: numbered SenML packs at QoS 1, kept until `node/{node}/ack`, sent again oldest first."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from firmware_sim.devices.connection import Broker
 from firmware_sim.devices.mqtt_client import MqttClient
@@ -8,17 +9,23 @@ from firmware_sim.devices.mqtt_device import MqttDevice
 from firmware_sim.devices.packs import PackMemory
 from firmware_sim.devices.senml import as_cbor, as_json, records
 
+WILL_DELAY_S: Final = 10
+"""A link that is back before is no news (sensor protocols, section 12: 10 to 30 s); the silence of its readings is."""
+
 
 class MqttNode(MqttDevice):
-    """The node. channels: name in the pack → (quantity, period [s]); cbor: on `senml-cbor` instead of `senml`."""
+    """The node. channels: name in the pack → (quantity, period [s]); cbor: on `senml-cbor` instead of `senml`.
+
+    will_delay_s: of its last will, where the broker speaks MQTT 5.
+    """
 
     def __init__(
         self, broker: Broker, root: str, node: str, channels: Mapping[str, tuple[str, float]],
-        read: Callable[[str], float | None], *, boot: int, cbor: bool = False,
+        read: Callable[[str], float | None], *, boot: int, cbor: bool = False, will_delay_s: int = WILL_DELAY_S,
     ) -> None:  # fmt: skip
         self.node = node
         self.memory = PackMemory(boot)
-        super().__init__(MqttClient(broker, root, node, (f"node/{node}/ack",)))
+        super().__init__(MqttClient(broker, root, node, (f"node/{node}/ack",), will_delay_s=will_delay_s))
         self._channels, self._read, self._cbor = channels, read, cbor
         self._due_s = dict.fromkeys(channels, 0.0)
         self._seq = 0

@@ -4,9 +4,14 @@ An hour of a mine of 12 sensors at 1 Hz on three nodes goes through the engine a
 commit it (twice a second while nothing happens); the bytes are those that the kernel counts for this process.
 """
 
+import itertools
 import os
 import random
+import sqlite3
+import statistics
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +23,7 @@ from gateway.domain.moment import SECOND_US, Moment
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Step
 from gateway.stores.rows import Kind
-from gateway.stores.writer import Group, Record, rows_of
+from gateway.stores.writer import Group, JournalWriter, Record, rows_of
 from tests.end_to_end.mine import Listener, Node, ready, site_text, wait_for
 from tests.faults.test_gateway_faults import TroubledGateway
 from tests.fixtures.mosquitto import PROGRAM, Mosquitto
@@ -27,6 +32,9 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
 SECONDS = int(os.environ.get("BOCAMINA_BENCH_JOURNAL_S", "3600"))
 SNAPSHOT_S = 300
+COMMITS = int(os.environ.get("BOCAMINA_BENCH_COMMITS", "300"))
+ASKED = 10.0
+"""A durable commit of 200 readings beside a bare `fdatasync` of as many bytes, at the median."""
 PACKS = 2000
 START_US = 1_795_000_000 * SECOND_US
 
@@ -111,6 +119,78 @@ def test_bytes_written_for_a_reading(tmp_path, capsys) -> None:
         )
     assert readings == 12 * SECONDS
     assert years > 5
+
+
+def groups_of_200() -> Iterator[Group]:
+    """What 50 packs of four readings come to in one step of the engine, again and again."""
+    site = parse_site(twelve().encode())
+    engine = Engine(site, "hash")
+    places = {sensor.channel: i for i, sensor in enumerate(site.sensors)}
+    noise = random.Random(2)
+    for seq in itertools.count():
+        at = Moment(*[START_US + seq * SECOND_US] * 2)
+        packs = [
+            Pack("nodes", f"n{1 + k % 3}", tuple(
+                Sample(places[f"n{1 + k % 3}/{name}"], round(round(noise.gauss(level / step, 2)) * step, 4))
+                for name, (level, step) in AIR.items()
+            ), 1, 50 * seq + k)
+            for k in range(50)
+        ]  # fmt: skip
+        out = engine.step(at, packs)
+        assert len(out.rows) == 200
+        yield Group("hash", [Step(at, packs, out.rows)], after=seq)
+
+
+def test_a_commit_of_200_readings_beside_the_floor_and_sqlite_alone(tmp_path, capsys) -> None:
+    """From `submit` to the word that it is durable, through the writer's thread; the three take turns."""
+    told = threading.Event()
+    writer = JournalWriter(lambda: Journal.open(tmp_path / "journal.db"), lambda _afters: told.set())
+    rival = sqlite3.connect(tmp_path / "rival.db", isolation_level=None)
+    rival.executescript(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "CREATE TABLE readings (time INTEGER, sensor INTEGER, value REAL, quality INTEGER)"
+    )
+    bare = os.open(tmp_path / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    took: dict[str, list[float]] = {"floor": [], "sqlite": [], "journal": []}
+    sizes = []
+
+    def note(name: str, began: float) -> None:
+        took[name].append((time.perf_counter() - began) * 1000)
+
+    writer.start()
+    try:
+        for group in itertools.islice(groups_of_200(), COMMITS + 10):  # the first ten open files and fill caches
+            body = b"".join(row.body for row in rows_of([group]))
+            sizes.append(len(body))
+            began = time.perf_counter()
+            os.write(bare, body)
+            os.fdatasync(bare)
+            note("floor", began)
+            (step,) = group.steps
+            rows = [(step.moment.utc_us, s.sensor, s.value, s.quality) for p in step.events for s in p.samples]
+            began = time.perf_counter()
+            rival.execute("BEGIN IMMEDIATE")
+            rival.executemany("INSERT INTO readings VALUES (?, ?, ?, ?)", rows)
+            rival.execute("COMMIT")
+            note("sqlite", began)
+            told.clear()
+            began = time.perf_counter()
+            assert writer.submit(group)
+            assert told.wait(30), writer.failure or "not durable within 30 s"
+            note("journal", began)
+    finally:
+        writer.close()
+        os.close(bare)
+        rival.close()
+    floor, sqlite, journal = (statistics.median(times[10:]) for times in took.values())
+    with capsys.disabled():
+        print(
+            f"\na durable commit of 200 readings ({statistics.median(sizes):.0f} bytes), median of {COMMITS}: journal"
+            f" {journal:.2f} ms, bare append and fdatasync {floor:.2f} ms, SQLite alone, a row a reading, {sqlite:.2f}"
+            f" ms: {journal / floor:.1f} x the floor (asked: at most {ASKED:g}), {journal / sqlite:.2f} x SQLite"
+        )
+    assert journal < ASKED * floor
+    assert journal < 3 * sqlite
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed (apt-get install mosquitto)")

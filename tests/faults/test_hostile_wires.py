@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.benchmarks.test_alarm_latency import site_text, ze03_hcn
+from tests.benchmarks.test_alarm_latency import SIRENS, site_text, ze03_hcn
 from tests.end_to_end.mine import Gateway, Listener, ready, wait_for
 from tests.fixtures.pty import Cable
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.xdist_group("faults")]
 PROBES = 24
 ASKED_MS = 50.0
 LOOSE_MS = 1000.0
-"""What a build machine with other work may take; the figure is printed."""
+"""What the worst may take on a build machine with other work; the figures are printed."""
 BYTES_PER_S = 115_200 // 10
 STRANGER = bytes.fromhex("aac0d4043a0a0a0028f6ab")
 """A dust sensor of another maker on a gas module's line (Nova SDS011, its own checksum right)."""
@@ -91,8 +91,8 @@ class Hostile:
             self.cables["stranger"].send(STRANGER)
 
 
-def abused(mosquitto, tmp_path: Path, seconds: float) -> tuple[list[float], psutil.Process]:
-    """Alarm latencies [ms] of the good lines while the others are abused; asserts what must not grow."""
+def abused(mosquitto, tmp_path: Path, seconds: float) -> None:
+    """Alarms of good lines and nodes while other lines are abused: asserts their latency, and what must not grow."""
     hostile = Hostile(tmp_path)
     good = [Cable(tmp_path / f"line-{p}") for p in range(PROBES)]
     for cable in good:
@@ -107,19 +107,26 @@ def abused(mosquitto, tmp_path: Path, seconds: float) -> tuple[list[float], psut
         process = psutil.Process(gateway.process.pid)
         calm = (process.num_threads(), process.num_fds())
         hostile.start()
+
+        def latency_ms(siren: str, sent: float) -> float:
+            def rang() -> float | None:
+                for at, topic, body in reversed(listener.heard):
+                    if topic == f"command/{siren}" and json.loads(body)["setpoint"] == "warn":
+                        return at
+                return None
+
+            return (wait_for(rang, 10, f"siren {siren}") - sent) * 1000
+
         for p, cable in enumerate(good):
             cable.send(ze03_hcn(0.0))
             time.sleep(seconds / PROBES)
             sent = time.monotonic()
             cable.send(ze03_hcn(20.0))
-
-            def rang(siren: str = f"command/s-line-{p}") -> float | None:
-                for at, topic, body in reversed(listener.heard):
-                    if topic == siren and json.loads(body)["setpoint"] == "warn":
-                        return at
-                return None
-
-            latencies.append((wait_for(rang, 10, f"siren of line {p}") - sent) * 1000)
+            latencies.append(latency_ms(f"s-line-{p}", sent))
+            if p < SIRENS:  # and a node on MQTT
+                sent = time.monotonic()
+                listener.say("node/probe/senml", [{"n": f"p{p}", "v": 20.0}])
+                latencies.append(latency_ms(f"s{p}", sent))
         hostile.stop()
         for cable in hostile.cables.values():
             cable.plug()
@@ -145,20 +152,18 @@ def abused(mosquitto, tmp_path: Path, seconds: float) -> tuple[list[float], psut
         for cable in good:
             cable.unplug()
     latencies.sort()
-    print(f"  alarm of another line: median {latencies[len(latencies) // 2]:.1f} ms, worst of {len(latencies)} "
+    print(f"  alarm of another line or node: median {latencies[len(latencies) // 2]:.1f} ms, worst of {len(latencies)} "
           f"{latencies[-1]:.1f} ms (asked: p99 below {ASKED_MS:g} ms)")  # fmt: skip
-    return latencies, process
+    assert latencies[len(latencies) // 2] < ASKED_MS, "what is asked of the hundredth holds for the median at least"
+    assert latencies[-1] < LOOSE_MS
 
 
 @pytest.mark.timeout(150)
 def test_hostile_wires_neither_delay_the_others_nor_leak(mosquitto, tmp_path) -> None:
-    latencies, _ = abused(mosquitto, tmp_path, seconds=20.0)
-    assert latencies[-1] < LOOSE_MS
-    assert latencies[len(latencies) // 2] < 5 * ASKED_MS
+    abused(mosquitto, tmp_path, seconds=20.0)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_hostile_wires_for_a_minute_and_more(mosquitto, tmp_path) -> None:
-    latencies, _ = abused(mosquitto, tmp_path, seconds=75.0)
-    assert latencies[-1] < LOOSE_MS
+    abused(mosquitto, tmp_path, seconds=75.0)

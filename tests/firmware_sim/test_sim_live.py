@@ -97,7 +97,7 @@ def turning(device, *args):
 def node(port, boot=5):
     return MqttNode(
         Broker("127.0.0.1", port), ROOT, "node7", {"co": ("co", 0.2), "o2": ("o2", 0.2)}, {"co": 3.0, "o2": 20.9}.get,
-        boot=boot,
+        boot=boot, will_delay_s=1,
     )  # fmt: skip
 
 
