@@ -14,6 +14,8 @@ from gateway.domain.errors import ConfigError, OperationFailed
 from gateway.stores.paths import journal_path
 
 DEFAULT_PORT = 8000
+READS_NOTHING_MS = 30_000
+"""A browser that takes nothing for so long is cut off and asks anew [D]: else it holds one of the places of a stream."""
 
 
 def api(
@@ -59,6 +61,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OperationFailed(f"{host!r} is no address of this machine: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, READS_NOTHING_MS)  # connections inherit it
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
