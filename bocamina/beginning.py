@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bocamina.clock import EngineClock
 from bocamina.engine import Engine
@@ -13,45 +13,50 @@ from gateway.stores.journal import Journal
 
 log = logging.getLogger(__name__)
 
+SALVAGED_AT_ONCE: Final = 16_000_000
+"""Bytes of a damaged journal that the mine waits for, a second or two. A larger one is saved while we watch (0018)."""
+
 
 class Beginning(NamedTuple):
-    """waits_for_disk: the journal could not be opened for writing; nothing may be acknowledged until it can."""
+    """trouble: why the journal could not be opened for writing, "" if it was; till it is, nothing is acknowledged."""
 
     engine: Engine
     clock: EngineClock
-    waits_for_disk: bool
+    trouble: str = ""
 
 
 def begin(site: Site, site_hash: str, path: Path) -> Beginning:
     """The state of the last commit; what a disk that takes nothing can still be read of, else a new one.
 
-    A card that has become read-only shows it at the next start: that must keep nobody in the dark either (0004).
+    A card that has become read-only shows it at the next start, and a large damaged journal takes long to save: that
+    must keep nobody in the dark either (0004, 0018).
     Raises StoreFailed where there never was a journal: then the folder is wrong, and a person must see it.
     """
     Engine.warm_up()
     engine = Engine(site, site_hash)
     try:
-        with Journal.open(path) as journal:
+        with Journal.open(path, salvaged_bytes=SALVAGED_AT_ONCE) as journal:
             clock = EngineClock.of(journal)
             journal.register_site(site_hash, site, clock.moment())
             restore(engine, journal)
             if journal.salvaged is not None:
-                log.warning("%s: %s", path, journal.salvaged)
-            return Beginning(engine, clock, waits_for_disk=False)
+                log.error("%s: %s", path, journal.salvaged)
+            return Beginning(engine, clock)
     except StoreFailed as error:
         if not path.exists():
             raise
-        log.error("%s; watching without it until the disk takes rows again", error)  # noqa: TRY400  one sentence
-    return _read_only(site, site_hash, path)
+        trouble = str(error)
+    log.error("%s; watching without it until it takes rows again", trouble)
+    return _read_only(site, site_hash, path, trouble)
 
 
-def _read_only(site: Site, site_hash: str, path: Path) -> Beginning:
+def _read_only(site: Site, site_hash: str, path: Path, trouble: str) -> Beginning:
     engine = Engine(site, site_hash)
     try:
         with Journal.reader(path) as journal:
             clock = EngineClock.of(journal)
             restore(engine, journal)
-            return Beginning(engine, clock, waits_for_disk=True)
+            return Beginning(engine, clock, trouble)
     except StoreFailed as error:
         log.warning("%s; nothing is known of before", error)
-    return Beginning(Engine(site, site_hash), EngineClock(), waits_for_disk=True)
+    return Beginning(Engine(site, site_hash), EngineClock(), trouble)

@@ -138,8 +138,8 @@ class GatewayService:
 
     def _open(self, stack: ExitStack) -> None:
         self._uplinks = Uplinks(self.site, self._path, self._inbox.put)
-        self._engine, self._clock, self._waits_for_disk = begin(self.site, self.site_hash, self._path)
-        self._diverged = self._waits_for_disk
+        self._engine, self._clock, self._trouble = begin(self.site, self.site_hash, self._path)
+        self._diverged = self._waits_for_disk = bool(self._trouble)
         moment = self._clock.moment()
         self._since = rfc3339(moment.utc_us)
         self._link = MqttLink(
@@ -192,6 +192,9 @@ class GatewayService:
 
     def _open_journal(self) -> Journal:
         """For the writer. After a start without it a journal that works again is no place for what we made up since."""
+        if self._trouble:  # first told, for opening may take long: a damaged journal is saved by it (0018)
+            trouble, self._trouble = self._trouble, ""
+            raise StoreFailed(trouble)
         journal = Journal.open(self._path)
         if not self._waits_for_disk:
             return journal
@@ -238,6 +241,7 @@ class GatewayService:
         ticks = moment.now_us >= self._next_tick_us
         if ticks:
             events += self._journal_news()
+            events += self._writer.losses()
             events += self._room.events(moment.now_us)
             events += [Delivered(result.delivery, result.ok, result.detail) for result in self._dispatch.poll()]
             events += [
@@ -388,7 +392,7 @@ class GatewayService:
         return "degraded" if self._sentences() else "ready"
 
     def _sentences(self) -> list[str]:
-        return self._troubles.sentences(self._writer, self.archive())
+        return self._troubles.sentences(self._writer, self.archive(), self._engine.desk.active())
 
     def _status(self, state: str, moment: Moment) -> dict[str, Any]:
         blind_s = self._flow.blind_s

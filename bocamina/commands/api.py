@@ -15,7 +15,7 @@ from gateway.stores.paths import journal_path
 
 DEFAULT_PORT = 8000
 READS_NOTHING_MS = 30_000
-"""A browser that takes nothing for so long is cut off and asks anew [D]: else it holds one of the places of a stream."""
+"""A browser that takes nothing for so long is cut off and asks anew [D]: else it would hold a place of the stream."""
 
 
 def api(

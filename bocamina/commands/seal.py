@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bocamina.site_file import load_site
-from gateway.domain.errors import OperationFailed
+from gateway.domain.errors import ConfigError, OperationFailed
 
 
 def seal(
@@ -29,6 +29,11 @@ def seal(
     if verify:
         archive = Archive(archive_folder(journal))
         days = archive.days()
+        if not days and archive.manifest(UNTIMED) is None:
+            raise ConfigError(
+                f"{archive.folder}: site {known.site.id!r} has no archive there, nothing was compared;"
+                " BOCAMINA_DATA names the data folder, `bocamina seal` makes the archive"
+            )
         faults = [fault for day in (*days, UNTIMED) for fault in archive.faults(day)]
         faults += Months(archive).faults()
         print(json.dumps({"days": len(days), "faults": faults}) if as_json else f"{len(days)} days compared")
@@ -36,9 +41,8 @@ def seal(
             raise OperationFailed("\n".join(faults))
         return
     if not journal.exists():
-        raise OperationFailed(
-            f"{journal}: site {known.site.id!r} has no journal there; BOCAMINA_DATA names the data folder"
-        )
+        where = "BOCAMINA_DATA names the data folder"
+        raise ConfigError(f"{journal}: site {known.site.id!r} has no journal there; {where}")
     if gently:
         os.nice(19)
     done = seal_days(journal, known.site.id, time.time_ns() // 1000)

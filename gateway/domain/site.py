@@ -61,9 +61,9 @@ class Mqtt(_Frozen):
 
 
 class JournalBudget(_Frozen):
-    """`[journal]`: quota_mb is what the journal may take of the disk [10⁶ bytes], None: what there is.
+    """`[journal]`: quota_mb is what the journal may take [10⁶ bytes], None: 40 % of its disk, 100 at least.
 
-    At the quota what is safe elsewhere leaves it, oldest first (`gateway/stores/trimming.py`); nothing else ever does.
+    Near it what is safe elsewhere leaves it, oldest first (`gateway/stores/trimming.py`); nothing else ever does.
     """
 
     quota_mb: Annotated[int, Field(ge=100)] | None = None

@@ -7,6 +7,7 @@ what no manifest names is left over from a power cut and is removed by the next 
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,9 +24,14 @@ UNTIMED: Final = "untimed"
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 _PART: Final = ".part"
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.parquet")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 FileKind = Literal["readings", "minutes", "hours"]
+
+
+class NotOurs(StoreFailed):
+    """A manifest that no sealing of this site wrote: neither damage nor a power cut makes one."""
 
 
 class Series(msgspec.Struct, frozen=True, array_like=True):
@@ -61,7 +67,8 @@ class ArchivedFile(msgspec.Struct, frozen=True, omit_defaults=True):
 class Manifest(msgspec.Struct, frozen=True):
     """What a folder of the archive holds. revision: one more with every sealing.
 
-    through_n: every reading of this day that journal rows up to this one hold is in the files, once.
+    through_n: every reading of this day that journal rows up to this one hold is in the files, once. journal: its
+    identity, where the files are a copy that travelled; "" beside the journal itself.
     """
 
     format: int
@@ -70,6 +77,7 @@ class Manifest(msgspec.Struct, frozen=True):
     revision: int
     through_n: int
     files: tuple[ArchivedFile, ...]
+    journal: str = ""
 
     def of_kind(self, kind: FileKind) -> list[ArchivedFile]:
         """Its files of a kind, oldest first."""
@@ -112,6 +120,9 @@ class Archive:
             raise StoreFailed(f"{path}: format {manifest.format} of newer software, this one knows {FORMAT}")
         if manifest.day != day:
             raise StoreFailed(f"{path}: is of day {manifest.day!r}, expected {day!r}")
+        for file in manifest.files:
+            if not _PLAIN_NAME.fullmatch(file.name):  # it may come from a stick: never a way out of the folder
+                raise NotOurs(f"{path}: names a file {file.name!r}, expected one such as 'readings-1.parquet'")
         self._known[day] = (seen, manifest)
         return manifest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from gateway.domain.errors import StoreFailed
+from gateway.domain.errors import ConfigError, StoreFailed
 
 SCHEMA: Final = 1
 PAGE_BYTES: Final = 4096
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS quarantine (id INTEGER PRIMARY KEY, cursor TEXT, n IN
 PRAGMA user_version = {SCHEMA};
 """
 
+_OURS: Final = frozenset(("rows", "rows_time", "rows_long", "rows_untimed", "rows_other", "cursors", "quarantine"))
 DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _PLAIN: Final = {
     "SQLITE_FULL": "the disk is full",
@@ -83,6 +84,18 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def refuse_stranger(path: Path) -> None:
+    """Raise ConfigError for an SQLite file that is not ours, before anything is written into it.
+
+    What cannot be read is no stranger's: it may be ours and damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_S, uri=True)) as connection:
+            _refuse_stranger(path, connection, may_be_empty=True)
+    except sqlite3.Error:
+        return
+
+
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that only reads, beside the gateway that writes or without it."""
     try:
@@ -124,9 +137,19 @@ def _schema(path: Path, connection: sqlite3.Connection) -> int:
     return version
 
 
+def _refuse_stranger(path: Path, connection: sqlite3.Connection, *, may_be_empty: bool) -> None:
+    """One name of ours may be chance in another's file, one that is missing a lost bit."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if names and len(names & _OURS) < 2:
+        raise ConfigError(f"{path}: is no journal of Bocamina; expected a file that `bocamina run` wrote")
+    if not names and not may_be_empty:
+        raise StoreFailed(f"{path}: holds nothing yet; expected a journal of Bocamina")
+
+
 def _read_only(path: Path, how: str) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=BUSY_S, isolation_level=None, uri=True)
     try:
+        _refuse_stranger(path, connection, may_be_empty=False)
         _schema(path, connection)
     except BaseException:
         connection.close()

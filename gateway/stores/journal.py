@@ -1,11 +1,12 @@
 """The journal: append-only, numbered, check-summed, durable when `append` returns. One process writes, many read."""
 
 import fcntl
+import hashlib
 import os
 import sqlite3
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -18,14 +19,22 @@ from gateway.stores import database, salvage
 from gateway.stores.rows import Kind, Row, StoredRow, checksum, document_row
 
 CHECK_BUDGET_S: Final = 1.0
-"""Longest look at the file before the gateway starts: the mine waits. Damage beyond it is met, and treated, later."""
+"""Longest look at the file before the gateway starts: the mine waits. The rest is looked at later (`inspection.py`)."""
 
 BEGINNING_US: Final = -(2**63)
 END_US: Final = 2**63 - 1
 
+_IDENTITY_BYTES: Final = 8
 _ROWS_A_STATEMENT: Final = 500
 _COLUMNS: Final = "n, kind, now_us, utc_us, first_us, last_us, untimed, crc, body"
 _PARAMETERS: Final = "(?,?,?,?,?,?,?,?,?)"
+_DAMAGED: Final = "journal"
+"""Name of the quarantine in which damaged rows are known, beside those of the uplinks."""
+_INDEXED: Final = (
+    ("kind = 0", "rows_time", "other.first_us IS rows.first_us AND other.last_us IS rows.last_us"),
+    ("kind <> 0", "rows_other", "other.kind = rows.kind"),
+)
+"""Which rows must stand in which index, and how they are found in it; the two others hold a few of the same rows."""
 
 
 class SensorRecord(NamedTuple):
@@ -35,6 +44,19 @@ class SensorRecord(NamedTuple):
     quantity: str
     zone: str
     unit: str
+
+
+class Inspected(NamedTuple):
+    """Rows that were read to see whether they are sound, up to `last_n`.
+
+    damaged: numbers of those whose checksum is wrong and which were not known for it. from_us, until_us: labels
+    [µs UTC] of the sound rows around them, None where there is none.
+    """
+
+    last_n: int
+    damaged: list[int]
+    from_us: int | None
+    until_us: int | None
 
 
 class Journal:
@@ -53,19 +75,32 @@ class Journal:
         self._last_n: int | None = None
 
     @classmethod
-    def open(cls, path: Path, *, check_s: float = CHECK_BUDGET_S) -> Self:
+    def open(
+        cls, path: Path, *, check_s: float = CHECK_BUDGET_S, identity: str | None = None,
+        salvaged_bytes: int | None = None,
+    ) -> Self:  # fmt: skip
         """Open for writing; creates folder and file, checks it, and salvages a damaged one.
 
-        Raises StoreFailed when the disk does not let us, OperationFailed when another process writes this journal.
+        identity: of the journal that this one, if it has no row yet, becomes a copy of. salvaged_bytes: a damaged file
+        that is larger is left to the next opening, which knows by a mark beside it. Raises StoreFailed when the disk
+        does not let us, or for such a file, OperationFailed when another process writes this journal, ConfigError for
+        an SQLite file that is none of ours.
         """
         with database.told_plainly(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                database.refuse_stranger(path)
             lock = _lock(path)
             try:
-                report = salvage.make_sound(path, check_s)
+                report = _make_sound(path, check_s, salvaged_bytes)
                 journal = cls(path, database.connect_writer(path), lock)
             except BaseException:
                 os.close(lock)
+                raise
+            try:
+                journal._have_identity(identity)
+            except BaseException:
+                journal.close()
                 raise
             _sync_folder(path.parent)
         journal.salvaged = report
@@ -106,33 +141,19 @@ class Journal:
 
         For labels that were put right (`redating.py`); the bodies stay what they were.
         """
-        with database.told_plainly(self.path, self._met_damage):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for row in rows:
-                    self._connection.execute(
-                        "UPDATE rows SET first_us = ?, last_us = ?, untimed = ?, crc = ? WHERE n = ?",
-                        (row.first_us, row.last_us, row.untimed, checksum(*row), row.n),
-                    )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with database.told_plainly(self.path, self._met_damage), self._transaction():
+            for row in rows:
+                self._connection.execute(
+                    "UPDATE rows SET first_us = ?, last_us = ?, untimed = ?, crc = ? WHERE n = ?",
+                    (row.first_us, row.last_us, row.untimed, checksum(*row), row.n),
+                )
 
     def drop(self, numbers: Sequence[int], note: Row) -> None:
         """Take rows out and say so in `note`, all or none, durable on return (`trimming.py`). Raises StoreFailed."""
         n = self.last_n + 1
-        with database.told_plainly(self.path, self._met_damage):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("DELETE FROM rows WHERE n = ?", [(number,) for number in numbers])
-                self._insert([(n, *note[:6], checksum(n, *note), note.body)])
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with database.told_plainly(self.path, self._met_damage), self._transaction():
+            self._connection.executemany("DELETE FROM rows WHERE n = ?", [(number,) for number in numbers])
+            self._insert([(n, *note[:6], checksum(n, *note), note.body)])
         self._last_n = n
 
     def rewrite(self, rows: Sequence[StoredRow], notes: Sequence[Row], cursors: Mapping[str, int]) -> None:
@@ -141,24 +162,61 @@ class Journal:
         For what must not stay on record (`positions.py`), and for nothing else.
         """
         n = self.last_n + 1
-        with database.told_plainly(self.path, self._met_damage):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(
-                    "UPDATE rows SET body = ?, crc = ? WHERE n = ?",
-                    [(row.body, checksum(*row[:7], row.body), row.n) for row in rows],
-                )
-                self._insert([(n + at, *note[:6], checksum(n + at, *note), note.body) for at, note in enumerate(notes)])
-                self._connection.executemany(
-                    "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
-                    list(cursors.items()),
-                )
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with database.told_plainly(self.path, self._met_damage), self._transaction():
+            self._connection.executemany(
+                "UPDATE rows SET body = ?, crc = ? WHERE n = ?",
+                [(row.body, checksum(*row[:7], row.body), row.n) for row in rows],
+            )
+            self._insert([(n + at, *note[:6], checksum(n + at, *note), note.body) for at, note in enumerate(notes)])
+            self._connection.executemany(
+                "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = max(n, excluded.n)",
+                list(cursors.items()),
+            )
         self._last_n = n + len(notes) - 1
+
+    def inspect(self, after_n: int, limit: int) -> Inspected | None:
+        """Look whether the next `limit` rows are sound and stand in the indexes, None at the end. Raises StoreFailed.
+
+        An index that lacks one is damage of the file: the next opening salvages it.
+        """
+        query = f"SELECT {_COLUMNS} FROM rows NOT INDEXED WHERE n > :after ORDER BY n LIMIT :limit"  # noqa: S608
+        found = self._all(query, {"after": after_n, "limit": limit})
+        if not found:
+            return None
+        sound = self._checked(found)
+        last_n = int(found[-1][0])
+        for condition, index, same in _INDEXED:
+            query = (
+                f"SELECT n FROM rows NOT INDEXED WHERE n > :after AND n <= :last AND {condition} AND NOT EXISTS"  # noqa: S608
+                f" (SELECT 1 FROM rows AS other INDEXED BY {index}"
+                f" WHERE other.{condition} AND {same} AND other.n = rows.n)"
+            )
+            lacking = {n for (n,) in self._all(query, {"after": after_n, "last": last_n})}
+            if any(row.n in lacking for row in sound):
+                self._met_damage()
+                raise StoreFailed(f"{self.path}: the file is damaged (an index lacks rows)")
+        damaged = sorted({row[0] for row in found} - {row.n for row in sound})
+        damaged = sorted(set(damaged) - self._known_damage()) if damaged else []
+        if not damaged:
+            return Inspected(last_n, [], None, None)
+        before = [row.utc_us for row in sound if row.n < damaged[0]]
+        after = [row.utc_us for row in sound if row.n > damaged[-1]]
+        return Inspected(last_n, damaged, before[-1] if before else None, after[0] if after else None)
+
+    def note_damage(self, numbers: Sequence[int], note: Row) -> int:
+        """Put on record, once, that rows cannot be read any more; durable on return. Raises StoreFailed."""
+        n = self.last_n + 1
+        with database.told_plainly(self.path, self._met_damage), self._transaction():
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO quarantine (cursor, n, item, reason) VALUES (?, ?, '', 'checksum')",
+                [(_DAMAGED, number) for number in numbers],
+            )
+            self._insert([(n, *note[:6], checksum(n, *note), note.body)])
+        self._last_n = n
+        return n
+
+    def _known_damage(self) -> set[int]:
+        return {n for (n,) in self._all(f"SELECT n FROM quarantine WHERE cursor = '{_DAMAGED}'", {})}  # noqa: S608
 
     def used_bytes(self) -> int:
         """What the file's pages in use take [bytes]; pages that rows have left are used again."""
@@ -201,7 +259,7 @@ class Journal:
         if site_hash not in self.sites():
             sensors = [(s.id, s.quantity, s.zone, unit_of(s.quantity) or "") for s in site.sensors]
             holds_s = [hold_s_for(s.period_s, s.max_age_s, dust=s.quantity in DUST) for s in site.sensors]
-            document = {"site_hash": site_hash, "sensors": sensors, "holds_s": holds_s}
+            document = {"site_hash": site_hash, "site": site.site.id, "sensors": sensors, "holds_s": holds_s}
             self.append([document_row(Kind.SITE, moment, document)])
 
     def sites(self) -> dict[str, tuple[SensorRecord, ...]]:
@@ -323,11 +381,15 @@ class Journal:
             {"after": after_n, "limit": limit},
         )
 
-    def adopt(self, rows: Sequence[StoredRow]) -> int:
+    def adopt(self, rows: Sequence[StoredRow], instead_of: Collection[int] = ()) -> int:
         """Take over rows of another machine's journal of this site under their own numbers, durable on return.
 
-        Those that are here already are left alone; returns how many were not. Raises StoreFailed.
+        Those that are here already are left alone, but for the numbers `instead_of`, whose rows go; returns how many
+        were not. Raises StoreFailed.
         """
+        for number in instead_of:
+            with database.told_plainly(self.path, self._met_damage):
+                self._connection.execute("DELETE FROM rows WHERE n = ?", (number,))
         known = self.checksums(rows[0].n, rows[-1].n) if rows else {}
         missing = [(*row[:7], checksum(*row), row.body) for row in rows if row.n not in known]
         if missing:
@@ -340,6 +402,38 @@ class Journal:
         """The checksum of each row from `first_n` to `last_n`, by its number."""
         values = {"first": first_n, "last": last_n}
         return dict(self._all("SELECT n, crc FROM rows NOT INDEXED WHERE n BETWEEN :first AND :last", values))
+
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits that tell this journal, and every copy of it, from others of its site; "" unknown.
+
+        Drawn when a journal is made. One of the first versions has none: then its first site file's row stands for it.
+        """
+        if stored := self._stored_identity():
+            return stored
+        row = next(self.scan(kinds=[Kind.SITE], limit=1), None) or next(self.scan(limit=1), None)
+        if row is None:
+            return ""
+        first = b"%d %d %d %s" % (row.n, row.now_us, row.utc_us, row.body)
+        return hashlib.sha256(first).hexdigest()[: 2 * _IDENTITY_BYTES]
+
+    def _have_identity(self, given: str | None) -> None:
+        """Keep the identity in the file, so that it outlives the row that it may be taken from."""
+        stored = self._stored_identity()
+        wanted = (self.identity if self.last_n else given or stored) or os.urandom(_IDENTITY_BYTES).hex()
+        if wanted == stored:
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS identity (id TEXT NOT NULL)")
+        self._connection.execute("DELETE FROM identity")
+        self._connection.execute("INSERT INTO identity VALUES (?)", (wanted,))
+        self._connection.execute("COMMIT")
+
+    def _stored_identity(self) -> str:
+        if not self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'identity'", {}):
+            return ""
+        found = self._all("SELECT id FROM identity LIMIT 1", {})
+        return str(found[0][0]) if found else ""
 
     def reached(self, consumer: str) -> int:
         """How far a consumer's cursor has come, 0 at first."""
@@ -385,22 +479,26 @@ class Journal:
                 self.damaged.add(n)
         return rows
 
-    def _insert(self, values: list[tuple[Any, ...]]) -> None:
-        # Many rows in one statement: each gives the GIL away once, and may wait for a busy engine to get it back.
-        parts = [values[at : at + _ROWS_A_STATEMENT] for at in range(0, len(values), _ROWS_A_STATEMENT)]
-        if len(parts) > 1:
-            self._connection.execute("BEGIN IMMEDIATE")
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All that is done inside, or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            for part in parts:
-                marks = ",".join([_PARAMETERS] * len(part))
-                flat = [value for row in part for value in row]
-                self._connection.execute(f"INSERT INTO rows ({_COLUMNS}) VALUES {marks}", flat)  # noqa: S608
-            if len(parts) > 1:
-                self._connection.execute("COMMIT")
+            yield
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _insert(self, values: list[tuple[Any, ...]]) -> None:
+        # Many rows in one statement: each gives the GIL away once, and may wait for a busy engine to get it back.
+        parts = [values[at : at + _ROWS_A_STATEMENT] for at in range(0, len(values), _ROWS_A_STATEMENT)]
+        with self._transaction() if len(parts) > 1 and not self._connection.in_transaction else nullcontext():
+            for part in parts:
+                marks = ",".join([_PARAMETERS] * len(part))
+                flat = [value for row in part for value in row]
+                self._connection.execute(f"INSERT INTO rows ({_COLUMNS}) VALUES {marks}", flat)  # noqa: S608
 
     def _met_damage(self) -> None:
         """Have the next opening for writing salvage the file, whatever its quick check says."""
@@ -418,6 +516,17 @@ def _lock(path: Path) -> int:
         os.close(lock)
         raise OperationFailed(f"{path}: another gateway writes this journal already") from error
     return lock
+
+
+def _make_sound(path: Path, check_s: float, most_bytes: int | None) -> salvage.Report | None:
+    reason = salvage.damage(path, check_s)
+    if reason is None:
+        return None
+    if most_bytes is not None and path.stat().st_size > most_bytes:
+        with suppress(OSError):
+            salvage.suspect_mark(path).touch()
+        raise StoreFailed(f"{path}: is damaged ({reason}); its readable rows are being saved into a new file")
+    return salvage.save(path, reason)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,7 +3,8 @@
 `data/retention.toml`, class `positions`. Only the sightings leave their rows: readings and everything else the engine
 consumed stay, a replay of such an old row lacks people alone. The minutes are noted before the first sighting goes, in
 one transaction with the cursor, so that a power cut neither loses nor doubles them. Never touched: alarms, exposures,
-requests on record, notices.
+requests on record, notices. Snapshots of the engine tell where everybody was, too: of that age they go whole, but for
+the newest two. Nothing else needs them: a restart begins with the newest, a replay with the first step.
 """
 
 from collections.abc import Generator, Iterator
@@ -17,7 +18,8 @@ from gateway.stores.journal import Journal
 from gateway.stores.packing import mentions, pack_again
 from gateway.stores.redating import Redating
 from gateway.stores.retention import retention
-from gateway.stores.rows import Kind, Row, StoredRow, document_row
+from gateway.stores.rows import TRIMMED, Kind, Row, StoredRow, document_row
+from gateway.stores.trimming import SNAPSHOTS
 
 NOTED: Final = "positions_noted"
 REMOVED: Final = "positions_removed"
@@ -59,9 +61,11 @@ class PositionKeeping:
         return True
 
     def _all(self, journal: Journal, moment: Moment) -> Iterator[None]:
+        old_n = journal.steps_before(moment.now_us - self._kept_us)
+        yield from _drop_snapshots(journal, moment, old_n)
         noted_n = journal.reached(NOTED)
         # a label that may still be re-dated has no age yet
-        until_n = min(journal.steps_before(moment.now_us - self._kept_us), Redating.of(journal).final_n(journal))
+        until_n = min(old_n, Redating.of(journal).final_n(journal))
         yield from self._remove(journal, journal.reached(REMOVED), noted_n)  # what a power cut left
         if until_n <= noted_n:
             return
@@ -108,7 +112,7 @@ class PositionKeeping:
             if row is not None and row.n > until_n:
                 break
             if row is not None and mentions(row.body, _WORD):
-                rows.append(_without_sightings(row))
+                rows.append(without_sightings(row))
             if row is None and rows:
                 journal.rewrite(rows, [], {REMOVED: rows[-1].n})
                 rows = []
@@ -116,6 +120,17 @@ class PositionKeeping:
                 yield
         if until_n > after_n:
             journal.rewrite(rows, [], {REMOVED: until_n})
+
+
+def _drop_snapshots(journal: Journal, moment: Moment, until_n: int) -> Iterator[None]:
+    """Those up to row `until_n` that newer ones replaced, with a notice of each part: numbers that lack are no loss."""
+    numbers = [n for n in journal.numbers(Kind.SNAPSHOT)[:-SNAPSHOTS] if n <= until_n]
+    for at in range(0, len(numbers), ROWS_A_STEP):
+        part = numbers[at : at + ROWS_A_STEP]
+        document = {"what": TRIMMED, "kind": Kind.SNAPSHOT.word, "first_n": part[0], "last_n": part[-1],
+                    "rows": len(part)}  # fmt: skip
+        journal.drop(part, document_row(Kind.NOTICE, moment, document))
+        yield
 
 
 def sighting(event: Event, label_us: int) -> tuple[str, str | None, int] | None:
@@ -137,7 +152,8 @@ def _rows(journal: Journal, after_n: int) -> Iterator[StoredRow | None]:
         yield None
 
 
-def _without_sightings(row: StoredRow) -> StoredRow:
+def without_sightings(row: StoredRow) -> StoredRow:
+    """A STEPS row as it is once the positions of people have left it."""
     recorded = row.steps()
     steps = [
         step._replace(events=[event for event in step.events if sighting(event, 0) is None]) for step in recorded.steps

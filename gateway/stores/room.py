@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,12 +24,18 @@ LAST_BYTES: Final = 64 * 1024 * 1024
 """Nearly full: somebody must come within the shift; 64 MiB is also what the gateway keeps in memory after it [D]."""
 BACK: Final = 1.25
 """The alarm goes when there is this much more room than it came with [D]."""
+LOW_SHARE: Final = 0.95
+LAST_SHARE: Final = 1.0
+BACK_SHARE: Final = 0.03
+"""Of the quota: rows leave from 90 % on (`trimming.py`), so that what is used passes these only when too few may go.
+The alarm goes when it is so much below them [D]. No hours: a journal that is trimmed stays near its quota for years."""
 
 
 class Room(NamedTuple):
-    """Room for the journal. bytes_free: of its quota or of the disk, whichever is less; negative above the quota.
+    """Room for the journal. journal_bytes: of its rows; pages that rows have left are room, they are used again.
 
-    bytes_an_hour: how the file grows, None while that is not known. level: 0 enough, 1 low, 2 nearly full.
+    bytes_free: of its quota or of the disk, whichever is less; negative above the quota. bytes_an_hour: how the rows
+    grow, None while that is not known. level: 0 enough, 1 low, 2 nearly full.
     """
 
     journal_bytes: int
@@ -39,8 +46,10 @@ class Room(NamedTuple):
 
     @property
     def hours(self) -> float | None:
-        """How long the room lasts at this rate [h]; None while there is no rate, or the file does not grow."""
-        return max(0, self.bytes_free) / self.bytes_an_hour if self.bytes_an_hour else None
+        """How long the room lasts at this rate [h]; None while there is no rate, or the rows take no more space."""
+        if self.bytes_an_hour is None or self.bytes_an_hour <= 0:
+            return None
+        return max(0, self.bytes_free) / self.bytes_an_hour
 
     def __str__(self) -> str:
         """One sentence for people."""
@@ -51,10 +60,16 @@ class Room(NamedTuple):
 
 
 class RoomWatch:
-    """Looks at the disk once a minute. quota_bytes: what the journal may have, None: what the disk gives."""
+    """Looks at the disk once a minute. quota_bytes: what the journal may have, None: what the disk gives.
 
-    def __init__(self, path: Path, quota_bytes: int | None = None) -> None:
-        self._path, self._quota_bytes = path, quota_bytes
+    used: what its rows take [bytes], as trimming measures it, None while nobody has; then the file's size counts on the
+    disk, and the quota not at all.
+    """
+
+    def __init__(
+        self, path: Path, quota_bytes: int | None = None, used: Callable[[], int | None] = lambda: None
+    ) -> None:
+        self._path, self._quota_bytes, self._used = path, quota_bytes, used
         self._seen: deque[tuple[int, int]] = deque()
         self._due_us: int | None = None
         self.room: Room | None = None
@@ -69,12 +84,18 @@ class RoomWatch:
             disk = os.statvfs(self._path.parent)
         except OSError as error:
             raise StoreFailed(f"{self._path}: {error.strerror or error}") from error
+        used = self._used()
         free = disk.f_bavail * disk.f_frsize
-        if self._quota_bytes is not None:
-            free = min(free, self._quota_bytes - size)
-        rate = self._rate(now_us, size)
+        if used is None:
+            room = Room(size, free, None, None, 0)
+        else:
+            room = Room(used, free + max(0, size - used), self._quota_bytes, self._rate(now_us, used), 0)
         former = self.room.level if self.room is not None else 0
-        self.room = Room(size, free, self._quota_bytes, rate, _level(free, rate, former))
+        level = _level(room, former)
+        if room.quota_bytes is not None:
+            level = max(level, _level_of_quota(room.journal_bytes / room.quota_bytes, former))
+            room = room._replace(bytes_free=min(room.bytes_free, room.quota_bytes - room.journal_bytes))
+        self.room = room._replace(level=level)
         return self.room
 
     def _rate(self, now_us: int, size: int) -> float | None:
@@ -85,10 +106,17 @@ class RoomWatch:
         return (size - first) * HOUR_US / (now_us - first_us) if now_us - first_us >= RATE_AFTER_US else None
 
 
-def _level(free: int, bytes_an_hour: float | None, former: int) -> int:
-    hours = free / bytes_an_hour if bytes_an_hour else float("inf")
+def _level(room: Room, former: int) -> int:
+    hours = float("inf") if room.hours is None else room.hours
     for level, least_hours, least_bytes in ((2, LAST_HOURS, LAST_BYTES), (1, LOW_HOURS, LOW_BYTES)):
         factor = BACK if former >= level else 1.0
-        if hours < factor * least_hours or free < factor * least_bytes:
+        if hours < factor * least_hours or room.bytes_free < factor * least_bytes:
+            return level
+    return 0
+
+
+def _level_of_quota(share: float, former: int) -> int:
+    for level, most in ((2, LAST_SHARE), (1, LOW_SHARE)):
+        if share > most - (BACK_SHARE if former >= level else 0.0):
             return level
     return 0

@@ -77,6 +77,12 @@ class StoredRow(NamedTuple):
 
 TRIMMED: Final = "journal_trimmed"
 """NOTICE document `what kind first_n last_n rows`: rows of a kind that left the journal on purpose (`trimming.py`)."""
+SALVAGED: Final = "journal_salvaged"
+"""NOTICE document, the fields of `salvage.Report`: a damaged journal was replaced by what could be read of it."""
+DAMAGED: Final = "journal_damaged"
+"""NOTICE document `what first_n last_n rows from_us until_us`: rows whose checksum is wrong (`inspection.py`)."""
+OVERFLOW: Final = "journal_overflow"
+"""NOTICE document `what readings first_utc_us last_utc_us`: refused for want of room (`writer.py`)."""
 
 _HEAD: Final = Struct("<q7q")
 

@@ -5,6 +5,7 @@ a row counts when its checksum says so. The order of the renames survives a powe
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -12,14 +13,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gateway.domain.errors import StoreFailed
 from gateway.domain.moment import Moment
 from gateway.stores import database, sqlite_pages
 from gateway.stores.packing import unpack_document
-from gateway.stores.rows import TRIMMED, Kind, checksum, document_row
+from gateway.stores.rows import SALVAGED, TRIMMED, Kind, checksum, document_row
 
 JUMP: Final = 1_000_000
 """Numbers left free after the last salvaged row: lost rows at the end had numbers that cursors may know already."""
 
+_IDENTITY: Final = re.compile(rb"[0-9a-f]{16}")
 _LISTED_GAPS: Final = 100
 _BATCH: Final = 500
 _PARTS: Final = ("-wal", "-shm", "")
@@ -28,7 +31,8 @@ _PARTS: Final = ("-wal", "-shm", "")
 class Report(NamedTuple):
     """What became of a damaged journal. lost: (first, last) of the gaps in the numbers, the first hundred.
 
-    Gaps of earlier salvages are among them.
+    Gaps of earlier salvages are among them. from_us, until_us: labels [µs UTC] of the rows that stand around all gaps,
+    None where there is none. What was lost after the last readable row cannot be counted.
     """
 
     reason: str
@@ -36,6 +40,8 @@ class Report(NamedTuple):
     kept: int
     lost: tuple[tuple[int, int], ...]
     lost_rows: int
+    from_us: int | None = None
+    until_us: int | None = None
 
     def __str__(self) -> str:
         """One sentence for a log."""
@@ -50,28 +56,53 @@ def suspect_mark(path: Path) -> Path:
     return path.with_name(path.name + ".suspect")
 
 
-def make_sound(path: Path, check_s: float) -> Report | None:
-    """Finish an interrupted salvage, check the file for up to `check_s` seconds and salvage it when it is damaged.
+def damage(path: Path, check_s: float) -> str | None:
+    """Finish a salvage that was cut off at its end; then what is wrong with the file, looked at for up to `check_s`.
 
-    Only the process that holds the journal's lock may call this. Raises sqlite3.Error and OSError.
+    None when nothing was found, or there is no file. Only the process that holds the journal's lock may call this.
+    Raises sqlite3.Error and OSError.
     """
     ready = path.with_name(path.name + ".salvaged")
     if ready.exists():
+        suspect_mark(path).unlink(missing_ok=True)
         _swap(path, ready)
     if not path.exists():
         return None
-    suspect = suspect_mark(path)
-    reason = "a write met damage" if suspect.exists() else database.quick_check(path, check_s)
+    if suspect_mark(path).exists():
+        return "reading or writing met damage"
+    reason = database.quick_check(path, check_s)
     if reason is None:
-        return None
-    unfinished = path.with_name(path.name + ".salvaging")
-    for part in _PARTS:
-        unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+        _remove_parts(_unfinished(path))
+    return reason
+
+
+def save(path: Path, reason: str) -> Report:
+    """Salvage a damaged file. Broken off at any point it is done anew, and leaves one unfinished file at most.
+
+    Under the same lock. Raises StoreFailed when the disk has no room for the new file, sqlite3.Error and OSError.
+    """
+    mark = suspect_mark(path)
+    mark.touch()
+    unfinished = _unfinished(path)
+    _remove_parts(unfinished)
+    disk, need = os.statvfs(path.parent), path.stat().st_size
+    if (free := disk.f_bavail * disk.f_frsize) < need:
+        wanted = f"to save its rows {need / 1e6:.0f} MB must be free on the disk, which has {free / 1e6:.0f} MB"
+        raise StoreFailed(f"{path}: is damaged ({reason}); {wanted}")
     report = _copy(path, unfinished, reason, _free_name(path).name)
-    unfinished.rename(ready)
+    ready = unfinished.rename(path.with_name(path.name + ".salvaged"))
+    mark.unlink()
     _swap(path, ready)
-    suspect.unlink(missing_ok=True)
     return report
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".salvaging")
+
+
+def _remove_parts(path: Path) -> None:
+    for part in _PARTS:
+        path.with_name(path.name + part).unlink(missing_ok=True)
 
 
 def _copy(path: Path, target: Path, reason: str, set_aside: str) -> Report:
@@ -113,23 +144,36 @@ def _keep_cursors(path: Path, new: sqlite3.Connection) -> int:
         new.executemany("INSERT OR IGNORE INTO cursors VALUES (?,?)", cursors)
         kept = old.execute("SELECT id, cursor, n, item, reason FROM quarantine").fetchall()
         new.executemany("INSERT OR IGNORE INTO quarantine VALUES (?,?,?,?,?)", kept)
+    if (identity := _identity(path)) is not None:
+        new.execute("CREATE TABLE identity (id TEXT NOT NULL)")
+        new.execute("INSERT INTO identity VALUES (?)", (identity,))
     highest: int = new.execute("SELECT ifnull(max(n), 0) FROM cursors").fetchone()[0]
     return highest
+
+
+def _identity(path: Path) -> str | None:
+    """The journal's identity, wherever it stands: without it, copies that travelled would be another journal's."""
+    for _n, columns in sqlite_pages.records(path, database.PAGE_BYTES):
+        if len(columns) == 1 and isinstance(columns[0], bytes) and _IDENTITY.fullmatch(columns[0]):
+            return columns[0].decode()
+    return None
 
 
 def _report(new: sqlite3.Connection, reason: str, set_aside: str) -> Report:
     gaps: list[tuple[int, int]] = []
     dropped = _dropped(new)
     kept = lost = previous = 0
-    for (n,) in new.execute("SELECT n FROM rows ORDER BY n"):
+    previous_us = from_us = until_us = None
+    for n, utc_us in new.execute("SELECT n, utc_us FROM rows ORDER BY n"):
         kept += 1
         if 1 < n - previous <= JUMP - 1:  # a greater one is the jump of an earlier salvage
             lost += n - previous - 1
             if not any(first <= previous + 1 and n - 1 <= last for first, last, _rows in dropped):
+                from_us, until_us = from_us if gaps else previous_us, utc_us
                 gaps.append((previous + 1, n - 1))
-        previous = n
+        previous, previous_us = n, utc_us
     lost = max(0, lost - sum(rows for _first, _last, rows in dropped))
-    return Report(reason, set_aside, kept, tuple(gaps[:_LISTED_GAPS]), lost)
+    return Report(reason, set_aside, kept, tuple(gaps[:_LISTED_GAPS]), lost, from_us, until_us)
 
 
 def _dropped(new: sqlite3.Connection) -> list[tuple[int, int, int]]:
@@ -141,7 +185,7 @@ def _dropped(new: sqlite3.Connection) -> list[tuple[int, int, int]]:
 
 def _put_on_record(new: sqlite3.Connection, report: Report, n: int) -> None:
     newest = new.execute("SELECT now_us, utc_us FROM rows ORDER BY n DESC LIMIT 1").fetchone() or (0, 0)
-    document = {"what": "journal_salvaged", **report._asdict()}
+    document = {"what": SALVAGED, **report._asdict()}
     row = document_row(Kind.NOTICE, Moment(newest[0], newest[1], trusted=False), document)
     new.execute("INSERT INTO rows VALUES (?,?,?,?,?,?,?,?,?)", (n, *row[:6], checksum(n, *row), row.body))
 

@@ -33,6 +33,7 @@ from gateway.stores.archive_files import pyarrow, write_readings
 from gateway.stores.archive_months import Months
 from gateway.stores.archive_reader import ArchiveReader
 from gateway.stores.archive_rollups import write_rollups
+from gateway.stores.arrival import check_whole
 from gateway.stores.cursors import Cursors
 from gateway.stores.day_parts import joined_in_order, manifest_rows, sensor_by_sensor, series_of
 from gateway.stores.journal import BEGINNING_US, END_US, Journal, SensorRecord
@@ -68,11 +69,13 @@ class Sealed(NamedTuple):
 def seal(journal_path: Path, site: str, now_us: int) -> Sealed:
     """Seal every day of a site that was over `GRACE_US` before `now_us` [µs UTC], and what came late for others.
 
-    Raises OperationFailed without pyarrow and duckdb or while another process seals this site, StoreFailed.
+    Raises OperationFailed without pyarrow and duckdb, while another process seals this site, and where rows are still
+    to be imported; StoreFailed.
     """
     pyarrow()
     folder = archive_folder(journal_path)
     with _locked(folder), Journal.reader(journal_path) as journal, Cursors.open(journal_path) as cursors:
+        check_whole(journal)
         return _Sealing(journal, cursors, Archive(folder), site, now_us).run()
 
 

@@ -1,146 +1,159 @@
-"""A site's history into a folder that travels, and out of it: sealed days as they are, journal rows in packages.
+"""A site's history into a folder that travels: sealed days as they are, journal rows in packages.
 
-The folder holds, by site, `archive/{day}/…` and `rows/{first}-{last}.rows`. Each run adds what the folder does not have
-yet; each import adds what the machine does not have yet; either may be done again, or broken off, at any time.
+The folder holds `{site}/{identity of the journal}/`: `archive/{day}/…`, `rows/{first}-{last}.rows`, `contents.json`,
+which says what must be there. Each run adds and mends what the folder does not have whole; each import (`arrival.py`)
+adds what the machine does not have yet; either may be done again, or broken off, at any time. Journals of one site (a
+card that was replaced) lie beside one another, in the folder as on the machine.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
 
 from gateway.domain.errors import ConfigError, OperationFailed, StoreFailed
-from gateway.stores.archive import UNTIMED, Archive, Manifest, day_of, sha256_of, sync_folder, write_durably
-from gateway.stores.cursors import Cursors
+from gateway.stores.archive import UNTIMED, Archive, day_of, write_durably
+from gateway.stores.carried_days import copy_days
 from gateway.stores.journal import Journal
 from gateway.stores.packages import (
+    END_N,
+    JOURNAL_ID,
+    SITE_ID,
     Package,
-    carried_through,
+    gaps,
     in_packages,
+    numbers_of_name,
     packages,
     read_package,
     worth_carrying,
     write_package,
 )
-from gateway.stores.packing import span_of, unpack_outcomes
 from gateway.stores.past_readings import CURSOR
 from gateway.stores.paths import archive_folder, journal_path
+from gateway.stores.positions import without_sightings
 from gateway.stores.redating import Redating
-from gateway.stores.rows import Kind, StoredRow, checksum
+from gateway.stores.rows import SALVAGED, Kind, StoredRow, checksum
 
-THROUGH: Final = "sealed-through"
-"""A file beside the packages: the sealer's cursor of the machine that they come from."""
+CONTENTS: Final = "contents.json"
+OTHERS: Final = "other_journals"
+"""In a data folder: `{identity}/` is a data folder of its own, for a journal of a site that has another one here."""
+_PARTS: Final = ("rows", "archive", CONTENTS)
 
 
 class Moved(NamedTuple):
-    """What a run brought over: sealed days, journal rows, and the faults of what was left out."""
+    """What a run brought over: sealed days, journal rows, the faults of what was left out, and what is to be known."""
 
-    days: tuple[str, ...]
-    rows: int
+    days: tuple[str, ...] = ()
+    rows: int = 0
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def site_folders(folder: Path) -> list[Path]:
-    """The folders of sites in a data folder or a travelling one."""
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [one for one in found if any((one / name).exists() for name in ("journal.db", "rows", "archive"))]
+class Contents(msgspec.Struct, frozen=True):
+    """What a journal's folder must hold: rows 1 to `through_n`, and `days` with at least these `through_n`.
+
+    sealed_n: the sealer's cursor of the machine that it comes from.
+    """
+
+    site: str
+    journal: str
+    through_n: Annotated[int, msgspec.Meta(ge=0, lt=END_N)]
+    sealed_n: Annotated[int, msgspec.Meta(ge=0, lt=END_N)]
+    days: dict[str, int]
+
+
+def sites_of(data: Path) -> list[tuple[str, Path]]:
+    """(site, data folder) of every journal of a machine: those of its own data folder first."""
+    homes = [data, *(one for one in _folders(data / OTHERS) if JOURNAL_ID.fullmatch(one.name))]
+    return [(one.name, home) for home in homes for one in _folders(home) if (one / "journal.db").is_file()]
+
+
+def travelling(folder: Path) -> list[Path]:
+    """The journals' folders in a folder that travels, which may be one of them itself."""
+    inner = [one for one in _folders(folder) if SITE_ID.fullmatch(one.name)]
+    two = [one for site in inner for one in _folders(site) if JOURNAL_ID.fullmatch(one.name)]
+    found = [one for one in (*inner, *two) if _is_carried(one)]
+    return found or ([folder] if _is_carried(folder) else [])
 
 
 def send(site: str, data: Path, target: Path, told: Callable[[int], None] = lambda _rows: None) -> Moved:
-    """Bring into `target` what it does not have of a site. told: rows written. Raises StoreFailed.
+    """Bring into `target` what it does not have whole of a site's journal. told: rows written.
 
-    STEPS rows whose readings are all in sealed days that travel are left out: the days have them.
+    STEPS rows whose readings are all in sealed days that travel are left out: the days have them. Refuses, before
+    anything is written, a folder with rows that this journal does not have so. Raises OperationFailed, StoreFailed.
     """
     journal_file = journal_path(site, data)
     with Journal.reader(journal_file) as journal:
+        identity, last_n = journal.identity, journal.last_n
+        if not last_n:
+            return Moved()
+        folder = target / site / identity
+        told_of, spoilt = _survey(folder / "rows", site, identity, journal)
         sealed_n = journal.reached(CURSOR)  # before the days: they hold at least this
-        archive = Archive(archive_folder(journal_file))
-        days, faults = _copy_days(archive, target / "archive")
-        folder = target / "rows"
-        first_n, last_n = carried_through(folder) + 1, journal.last_n
+        there = Archive(folder / "archive")
+        days = copy_days(Archive(archive_folder(journal_file)), there, site, identity, mend=True)
         count = 0
-        rows = _worth(journal, archive, first_n - 1, min(last_n, sealed_n), last_n)
-        for package in in_packages(site, rows, first_n, last_n):
-            write_package(folder, package)
-            count += len(package.rows)
-            told(len(package.rows))
-        write_durably(folder / THROUGH, str(sealed_n).encode())
-    return Moved(tuple(days), count, tuple(faults))
+        written: set[str] = set()
+        for first_n, through_n in gaps(told_of, last_n):
+            rows = _worth(journal, set(days.standing), first_n - 1, min(through_n, sealed_n), through_n)
+            for package in in_packages(site, identity, rows, first_n, through_n):
+                written.add(write_package(folder / "rows", package).name)
+                count += len(package.rows)
+                told(len(package.rows))
+        faults = [*days.faults, *_clear(spoilt, written, last_n)]
+        contents = Contents(site, identity, last_n, 0 if days.faults else sealed_n, days.standing)
+        write_durably(folder / CONTENTS, msgspec.json.format(msgspec.json.encode(contents), indent=1))
+    return Moved(days.copied, count, tuple(faults))
 
 
-def receive(source: Path, data: Path, told: Callable[[int], None] = lambda _rows: None) -> Moved:
-    """Bring what a site's travelling folder has into the data folder. Raises OperationFailed, ConfigError, StoreFailed.
-
-    Refuses, before anything is written, a machine whose own gateway writes this site, and rows of another journal.
-    """
-    names = packages(source / "rows")
-    site = read_package(names[0]).site if names else source.name
-    journal_file = journal_path(site, data)
-    with Journal.open(journal_file) as journal:
-        count = sum(_adopt(journal, path, site, told) for path in names)
-    days, faults = _copy_days(Archive(source / "archive"), archive_folder(journal_file))
-    through = source / "rows" / THROUGH
-    if through.is_file() and not faults and through.read_text().isdecimal():
-        # only now: what this cursor vouches for is here
-        with Cursors.open(journal_file) as cursors:
-            cursors.advance(CURSOR, int(through.read_text()))
-    return Moved(tuple(days), count, tuple(faults))
+def _is_carried(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _PARTS) and not (folder / "journal.db").exists()
 
 
-def receive_package(path: Path, data: Path) -> Moved:
-    """Bring a single package into the data folder. Raises as `receive` does."""
-    site = read_package(path).site
-    with Journal.open(journal_path(site, data)) as journal:
-        return Moved((), _adopt(journal, path, site, lambda _rows: None))
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    except OSError as error:
+        raise StoreFailed(f"{folder}: {error.strerror or error}") from error
 
 
-def _adopt(journal: Journal, path: Path, site: str, told: Callable[[int], None]) -> int:
-    package: Package = read_package(path)
-    if package.site != site:
-        raise ConfigError(f"{path}: is of site {package.site!r}, the others here are of {site!r}")
-    other = _other(journal, package)
-    if other is not None:
-        raise OperationFailed(
-            f"{path}: row {other} is another one than in {journal.path}: two journals of site {site!r} (a card that was"
-            " replaced?); import this one into a data folder of its own"
-        )
-    known = journal.checksums(package.first_n, package.through_n)
-    added = journal.adopt(package.rows)
-    if any(row.kind == Kind.CLOCK and row.n not in known for row in package.rows):
-        _put_right(journal)
-    told(added)
-    return added
+def _survey(folder: Path, site: str, identity: str, journal: Journal) -> tuple[list[tuple[int, int]], list[Path]]:
+    """The row numbers that sound packages of a folder tell of, and the packages that are damaged."""
+    told_of, spoilt = [], []
+    for path in packages(folder):
+        try:
+            package = read_package(path)
+        except (ConfigError, StoreFailed):
+            spoilt.append(path)
+            continue
+        check_package(path, package, site, identity)
+        refuse_others(path, package, journal)
+        if package.through_n > journal.last_n:
+            raise OperationFailed(
+                f"{path}: tells of rows up to {package.through_n}, {journal.path} ends at {journal.last_n} (an older"
+                " copy of a card?); import that folder first, or sync into another one"
+            )
+        told_of.append((package.first_n, package.through_n))
+    return told_of, spoilt
 
 
-def _other(journal: Journal, package: Package) -> int | None:
-    """The first number under which this journal has another row. Where its readings lie may have been put right."""
-    known = journal.checksums(package.first_n, package.through_n)
-    for row in package.rows:
-        if known.get(row.n, checksum(*row)) != checksum(*row):
-            mine, _more = journal.read(row.n - 1, None, 1)
-            if [one[:4] + one[7:] for one in mine] != [row[:4] + row[7:]]:
-                return row.n
-    return None
+def _clear(spoilt: list[Path], written: set[str], last_n: int) -> list[str]:
+    """Remove damaged packages that were written anew; faults of those that this journal could not replace."""
+    faults = []
+    for path in spoilt:
+        if numbers_of_name(path)[1] > last_n:
+            faults.append(f"{path}: is damaged, and tells of rows that the journal does not have; left as it is")
+        elif path.name not in written:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise StoreFailed(f"{path}: {error.strerror or error}") from error
+    return faults
 
 
-def _put_right(journal: Journal) -> None:
-    """Readings that came before the word that their clock was wrong: note where they lie now."""
+def _worth(journal: Journal, sealed: set[str], after_n: int, sealed_n: int, last_n: int) -> Iterator[StoredRow]:
     redating = Redating.of(journal)
-    moved = []
-    for piece in redating.pieces:
-        for row in journal.scan(journal.steps_before(piece.from_us), [Kind.STEPS]):
-            span = span_of(redating.correct(unpack_outcomes(row.body).outcomes)[0])
-            if span != (row.first_us, row.last_us, row.untimed):
-                moved.append(row._replace(first_us=span.first_us, last_us=span.last_us, untimed=span.untimed))
-            if row.now_us >= piece.until_us:  # one row may hold steps of before and after
-                break
-    journal.respan(moved)
-
-
-def _worth(journal: Journal, archive: Archive, after_n: int, sealed_n: int, last_n: int) -> Iterator[StoredRow]:
-    redating = Redating.of(journal)
-    sealed = {day for day in (*archive.days(), UNTIMED) if archive.manifest(day) is not None}
     for row in journal.scan(after_n):
         if row.n > last_n:
             return
@@ -160,40 +173,40 @@ def _all_sealed(row: StoredRow, sealed: set[str]) -> bool:
     return {day_of(row.first_us), day_of(row.last_us)} <= sealed and row.last_us - row.first_us < 86_400_000_000
 
 
-def _copy_days(source: Archive, target: Path) -> tuple[list[str], list[str]]:
-    """Sealed days that the target has not, or in an older revision; what is damaged is named and left out."""
-    other = Archive(target)
-    copied, faults = [], []
-    for day in (*source.days(), UNTIMED):
-        manifest = source.manifest(day)
-        there = other.manifest(day)
-        if manifest is None or (there is not None and there.revision >= manifest.revision):
+def check_package(path: Path, package: Package, site: str, identity: str) -> None:
+    """Raise ConfigError for a package of another site or journal than the folder's."""
+    if package.site != site:
+        raise ConfigError(f"{path}: is of site {package.site!r}, expected {site!r}")
+    if package.journal != identity:
+        raise ConfigError(f"{path}: is of journal {package.journal!r}, expected {identity!r} as the others here")
+
+
+def refuse_others(path: Path, package: Package, journal: Journal) -> list[int]:
+    """Raise OperationFailed when the journal has another row under a number of the package.
+
+    Returns the numbers where it has a notice of its own salvage, as a copy may: such a notice gives way.
+    """
+    known = journal.checksums(package.first_n, package.through_n)
+    giving_way = []
+    for row in package.rows:
+        if known.get(row.n, checksum(*row)) == checksum(*row):
             continue
-        if found := list(source.faults(day)):
-            faults += found
+        mine, _more = journal.read(row.n - 1, None, 1)
+        if not mine or _is_same(mine[0], row):
             continue
-        _copy_day(source, manifest, other)
-        copied.append(day)
-    return copied, faults
+        if mine[0].kind != Kind.NOTICE or mine[0].document().get("what") != SALVAGED:
+            raise OperationFailed(
+                f"{path}: row {row.n} is another one than in {journal.path}, though both are journal {package.journal}"
+                f" of site {package.site!r} (a copied card?); keep them in folders of their own"
+            )
+        giving_way.append(row.n)
+    return giving_way
 
 
-def _copy_day(source: Archive, manifest: Manifest, target: Archive) -> None:
-    folder = target.folder / manifest.day
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in manifest.files:
-            path = folder / file.name
-            if path.is_file() and sha256_of(path) == file.sha256:
-                continue
-            part = path.with_name(path.name + ".part")
-            shutil.copyfile(source.path(manifest, file), part)
-            with part.open("rb+") as copy:
-                os.fsync(copy.fileno())
-            if sha256_of(part) != file.sha256:
-                raise StoreFailed(f"{part}: is not what was read; the medium is damaged or changed meanwhile")
-            part.replace(path)
-        sync_folder(folder)
-    except OSError as error:
-        raise StoreFailed(f"{error.filename or folder}: {error.strerror or error}") from error
-    target.publish(manifest)
-
+def _is_same(mine: StoredRow, other: StoredRow) -> bool:
+    """Whether they were one row: where readings lie may have been put right, positions of people may have left."""
+    if mine[:4] != other[:4]:
+        return False
+    if mine.body == other.body or mine.kind != Kind.STEPS:
+        return mine.body == other.body
+    return without_sightings(mine).body == without_sightings(other).body

@@ -1,4 +1,4 @@
-"""What leaves the journal when it has reached its quota, and what never does.
+"""What leaves the journal when it is about to reach its quota, and what never does.
 
 First snapshots of the engine that newer ones have replaced; then, oldest first, rows of readings that are older than
 `KEPT_US`, stand in the archive whole, and were carried by every uplink. Alarms, acknowledgements, commands, requests,
@@ -20,6 +20,8 @@ KEPT_US: Final = 7 * 86_400 * SECOND_US
 SNAPSHOTS: Final = 2
 """The newest one is what a restart begins with; the one before it, should the newest be damaged."""
 ROWS_A_STEP: Final = 500
+TRIM_AT: Final = 0.90
+"""Share of the quota from which rows leave: below those at which `room.py` alarms, which tells of what may not [D]."""
 _DAY_US: Final = 86_400 * SECOND_US
 
 
@@ -27,15 +29,22 @@ class Trimming:
     """For the thread that writes the journal. quota_bytes: of rows in use; freed pages are used again, not given back.
 
     uplinks: names of the cursors that must have passed a row. archive: called for the archive as it stands.
+    used_bytes: as last measured, for other threads too; None before that.
     """
 
     def __init__(self, quota_bytes: int, uplinks: Sequence[str], archive: Callable[[], Archive]) -> None:
         self._quota_bytes, self._uplinks, self._archive = quota_bytes, uplinks, archive
         self._looked_us = 0
+        self.used_bytes: int | None = None
+
+    def measure(self, journal: Journal) -> int:
+        """What the rows take now [bytes]. Raises StoreFailed."""
+        self.used_bytes = used = journal.used_bytes()
+        return used
 
     def step(self, journal: Journal, moment: Moment) -> int:
-        """Drop what may go, a bounded part, when the quota is reached; how many rows went. Raises StoreFailed."""
-        if journal.used_bytes() <= self._quota_bytes or moment.now_us < self._looked_us:
+        """Drop what may go, a bounded part, when the quota is near; how many rows went. Raises StoreFailed."""
+        if self.measure(journal) <= TRIM_AT * self._quota_bytes or moment.now_us < self._looked_us:
             return 0
         for kind, numbers in ((Kind.SNAPSHOT, _replaced(journal)), (Kind.STEPS, self._safe_elsewhere(journal, moment))):
             if numbers:

@@ -9,12 +9,15 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from gateway.domain.errors import OperationFailed, StoreFailed
+from gateway.domain.events import JournalLoss
 from gateway.domain.moment import Moment
+from gateway.stores.inspection import Inspection
 from gateway.stores.journal import Journal
+from gateway.stores.losses import newest_losses
 from gateway.stores.packing import Step
 from gateway.stores.positions import PositionKeeping
 from gateway.stores.redating import Righting
-from gateway.stores.rows import Kind, Row, document_row, steps_row
+from gateway.stores.rows import OVERFLOW, Kind, Row, document_row, steps_row
 from gateway.stores.trimming import Trimming
 
 _log = logging.getLogger(__name__)
@@ -91,6 +94,8 @@ class JournalWriter:
         self._most_bytes = most_bytes
         self._trimming = trimming
         self._positions = PositionKeeping()
+        self._inspection = Inspection()
+        self._losses: SimpleQueue[JournalLoss] = SimpleQueue()
         self._inbox: SimpleQueue[tuple[float, Group | threading.Event | None]] = SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -124,7 +129,7 @@ class JournalWriter:
         elif self._lost is not None:
             count, first, last = self._lost
             times = {"first_utc_us": first.utc_us, "last_utc_us": last.utc_us}
-            note = {"what": "journal_overflow", "readings": count, **times}
+            note = {"what": OVERFLOW, "readings": count, **times}
             group = group._replace(records=(*group.records, Record(Kind.NOTICE, last, note)))
             self._lost = None
         self._submitted += 1
@@ -178,6 +183,10 @@ class JournalWriter:
         """Readings that were refused for want of room since the start; a snapshot should follow when that has ended."""
         return self._lost_readings
 
+    def losses(self) -> list[JournalLoss]:
+        """What the journal lost and people must be told of, since the last call; after an opening the newest again."""
+        return [self._losses.get_nowait() for _ in range(self._losses.qsize())]
+
     def _note_lost(self, group: Group, readings: int) -> None:
         if not group.steps:
             return
@@ -223,26 +232,44 @@ class JournalWriter:
             return
         if self._before_commit is not None:
             self._before_commit()
-        journal = self._journal = self._journal or self._open_journal()
+        journal = self._journal or self._opened()
         if batch.first_n is None or not journal.settle(batch.rows, batch.first_n):
             batch.first_n = journal.last_n + 1
             journal.append(batch.rows)
 
+    def _opened(self) -> Journal:
+        journal = self._journal = self._open_journal()
+        if journal.salvaged is not None:
+            _log.error("%s: %s", journal.path, journal.salvaged)
+        for loss in newest_losses(journal):
+            self._losses.put(loss)
+        return journal
+
     def _keep_house(self, batch: _Batch) -> None:
-        """A part of what a wrong clock left behind, or of what must leave, when nobody waits for it any more."""
+        """A part of what a wrong clock left behind, of what must leave, or of the look at every row.
+
+        When nobody waits for it any more.
+        """
         if self._journal is None or not batch.rows:
             return
         try:
+            if self._trimming is not None:
+                self._trimming.measure(self._journal)
             if self._righting is None or any(row.kind == Kind.CLOCK for row in batch.rows):
                 self._righting = Righting(self._journal)
             if self._righting.pending:
                 self._righting.step()
                 return
             moment = Moment(batch.rows[-1].now_us, batch.rows[-1].utc_us)
-            if not self._positions.step(self._journal, moment) and self._trimming is not None:
-                self._trimming.step(self._journal, moment)
+            if self._positions.step(self._journal, moment):
+                return
+            if self._trimming is not None and self._trimming.step(self._journal, moment):
+                return
+            if self._inbox.empty() and (loss := self._inspection.step(self._journal, moment)) is not None:
+                self._losses.put(loss)
         except StoreFailed as error:
             self._let_go()
+            self._failure = str(error)
             _log.warning("journal: %s; its house-keeping is done later", error)
 
     def _tell(self, batch: _Batch) -> None:

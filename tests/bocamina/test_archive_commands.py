@@ -43,6 +43,7 @@ def say(capfd, *arguments, status=0):
 
 def test_seal_verify_and_seal_again(mine, capfd):
     before = say(capfd, "export", SITE)
+    assert "nothing was compared" in say(capfd, "seal", SITE, "--verify", status=2)
     assert json.loads(say(capfd, "seal", SITE, "--json"))["days"] == ["2025-11-23", "2025-11-24"]
     assert say(capfd, "export", SITE) == before
     assert say(capfd, "seal", SITE, "--verify") == "2 days compared\n"
@@ -54,8 +55,10 @@ def test_seal_verify_and_seal_again(mine, capfd):
 
 def test_seal_says_what_it_lacks(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path))
-    assert "has no journal there" in say(capfd, "seal", SITE, status=1)
-    assert "no site has a journal there" in say(capfd, "sync", tmp_path, status=1)
+    assert "has no journal there" in say(capfd, "seal", SITE, status=2)
+    missing = say(capfd, "seal", SITE, "--verify", status=2)
+    assert "has no archive there, nothing was compared; BOCAMINA_DATA names the data folder" in missing
+    assert "no site has a journal there" in say(capfd, "sync", tmp_path, status=2)
 
 
 def test_a_stick_from_the_mine_to_the_office(mine, tmp_path, monkeypatch, capfd):
@@ -71,8 +74,43 @@ def test_a_stick_from_the_mine_to_the_office(mine, tmp_path, monkeypatch, capfd)
     assert "0 days and 0 records added" in say(capfd, "import", stick)
     package = next(stick.rglob("*.rows"))
     assert "0 records added" in say(capfd, "import", package)
-    assert "did you mean" in say(capfd, "sync", stick, "--site", mine.site.id[:-1] + "x", status=1)
-    assert "expected a folder or package" in say(capfd, "import", tmp_path / "stick" / mine.site.id / "rows", status=2)
+    assert "did you mean" in say(capfd, "sync", stick, "--site", mine.site.id[:-1] + "x", status=2)
+    assert "expected a folder or package" in say(capfd, "import", package.parent, status=2)
+    assert "no such file or folder" in say(capfd, "import", tmp_path / "nope", status=2)
+    assert "is the data folder itself" in say(capfd, "sync", tmp_path / "office", status=2)
+    assert "is the data folder itself" in say(capfd, "sync", tmp_path / "office" / mine.site.id, status=2)
+
+
+def test_what_is_bad_on_a_stick_is_named_and_the_rest_arrives(mine, tmp_path, monkeypatch, capfd):
+    with Journal.open(journal_path("another", tmp_path / "mine")) as journal:
+        journal.register_site("h", mine, Moment(T0, T0))
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    say(capfd, "sync", stick)
+    package = next((stick / "another").rglob("*.rows"))
+    package.write_bytes(package.read_bytes()[:-1])
+    monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path / "office"))
+    said = say(capfd, "import", stick, status=2)
+    assert f"{package}: is damaged or cut" in said
+    assert "0 days and 2 records added" in said
+    assert not (tmp_path / "office" / "another").exists()
+    monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path / "mine"))
+    assert "another: 0 days and 1 records written" in say(capfd, "sync", stick)
+    monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path / "office"))
+    assert "0 days and 1 records added" in say(capfd, "import", stick)
+
+
+def test_a_damaged_journal_is_salvaged_by_an_import_that_says_so(mine, tmp_path, monkeypatch, capfd):
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    say(capfd, "sync", stick)
+    monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path / "office"))
+    say(capfd, "import", stick)
+    journal = journal_path(mine.site.id)
+    journal.write_bytes(bytes(4096) + journal.read_bytes()[4096:])
+    said = say(capfd, "import", stick)
+    assert f"{journal}: the journal was damaged" in said
+    assert "journal.db.damaged-1" in said
     assert "expected a package of `bocamina sync`" in say(capfd, "import", SITE, status=2)
 
 

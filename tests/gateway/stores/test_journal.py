@@ -1,18 +1,21 @@
 """The journal: durable, numbered, check-summed, salvaged and never started empty."""
 
+import os
 import random
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from gateway.domain.errors import OperationFailed, StoreFailed
+from gateway.domain.errors import ConfigError, OperationFailed, StoreFailed
 from gateway.domain.events import Tick
 from gateway.domain.moment import NO_TIME, Moment
 from gateway.domain.site import Site
+from gateway.stores import salvage
 from gateway.stores.database import PAGE_BYTES
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Outcome, Step
@@ -213,6 +216,7 @@ def test_a_damaged_page_costs_its_rows_and_nothing_else(path, page):
         else:
             assert after.pop(600 + JUMP).document()["what"] == "journal_salvaged"
             assert (path.parent / report.set_aside).exists()
+            assert report.from_us is None or report.from_us >= T0
             missing = {n for first, last in report.lost for n in range(first, last + 1)}
             assert missing | set(after) >= set(range(1, max(after) + 1))
             assert journal.append([note(1)]) == 601 + JUMP
@@ -284,6 +288,94 @@ def test_the_cursors_survive_a_salvage_and_keep_the_numbers_ahead_of_them(path):
     (path.parent / "journal.db.suspect").touch()
     with Journal.open(path) as journal:
         assert journal.last_n == 5000 + JUMP
+
+
+def test_a_salvage_says_between_which_rows_others_are_lost(path):
+    filled(path)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE rows SET body = x'00' WHERE n IN (7, 8, 300)")
+    (path.parent / "journal.db.suspect").touch()
+    with Journal.open(path) as journal:
+        report = journal.salvaged
+        labels = {row.n: row.utc_us for row in journal.scan()}
+    assert (report.lost, report.lost_rows) == (((7, 8), (300, 300)), 3)
+    assert (report.from_us, report.until_us) == (labels[6], labels[301])
+
+
+def test_the_identity_survives_a_salvage(path):
+    filled(path, rows=5)
+    with Journal.open(path) as journal:
+        before = journal.identity
+    (path.parent / "journal.db.suspect").touch()
+    with Journal.open(path) as journal:
+        assert journal.salvaged is not None
+        assert journal.identity == before
+
+
+def test_a_salvage_that_is_broken_off_again_and_again_leaves_one_file_at_most(path, monkeypatch):
+    before = filled(path)
+    (path.parent / "journal.db.suspect").touch()
+    report = salvage._report
+    monkeypatch.setattr(salvage, "_report", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            Journal.open(path)
+    assert len(list(path.parent.glob("*.salvaging"))) == 1
+    assert not list(path.parent.glob("*.damaged-*"))
+    monkeypatch.setattr(salvage, "_report", report)
+    with Journal.open(path) as journal:
+        assert {row.n: row for row in journal.scan() if row.n <= 600} == before
+    left = {one.name.removesuffix("-wal").removesuffix("-shm") for one in path.parent.iterdir()}
+    assert left == {"journal.db", "journal.db.damaged-1", "journal.db.lock"}
+
+
+def test_a_salvage_without_room_for_a_second_file_leaves_the_first_as_it_is(path, monkeypatch):
+    filled(path)
+    (path.parent / "journal.db.suspect").touch()
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_bavail=1, f_frsize=4096))
+    with pytest.raises(StoreFailed, match=r"to save its rows \d+ MB must be free on the disk, which has 0 MB"):
+        Journal.open(path)
+    monkeypatch.undo()
+    with Journal.open(path) as journal:
+        assert journal.salvaged.kept == 600
+
+
+def test_a_large_damaged_file_is_left_for_the_next_opening(path):
+    filled(path)
+    damaged = bytearray(path.read_bytes())
+    damaged[2 * PAGE_BYTES : 3 * PAGE_BYTES] = bytes(PAGE_BYTES)
+    path.write_bytes(damaged)
+    with pytest.raises(StoreFailed, match=r"journal\.db: is damaged \(.*its readable rows are being saved"):
+        Journal.open(path, salvaged_bytes=len(damaged) - 1)
+    assert path.read_bytes() == damaged
+    with Journal.open(path, check_s=0, salvaged_bytes=len(damaged)) as journal:
+        assert journal.salvaged.reason == "reading or writing met damage"
+
+
+def stranger(path):
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("CREATE TABLE rows (a, b)")
+        raw.execute("INSERT INTO rows VALUES (1, 2)")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("opened", [Journal.open, Journal.reader])
+def test_an_sqlite_file_that_is_no_journal_is_refused_and_left_alone(path, opened):
+    before = stranger(path)
+    with pytest.raises(ConfigError, match=r"journal\.db: is no journal of Bocamina; expected a file that"):
+        opened(path)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == ["journal.db"]
+
+
+def test_an_empty_file_is_a_journal_to_be_and_nothing_to_read(path):
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(StoreFailed, match="holds nothing yet"):
+        Journal.reader(path)
+    with Journal.open(path) as journal:
+        assert journal.append([note(1)]) == 1
 
 
 def test_the_checksum_covers_every_column():

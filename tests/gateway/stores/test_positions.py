@@ -9,8 +9,8 @@ from gateway.domain.moment import Moment
 from gateway.stores.embedded_history import EmbeddedHistory
 from gateway.stores.journal import Journal
 from gateway.stores.packing import Outcome, Step
-from gateway.stores.positions import NOTED, REDUCED, REMOVED, PositionKeeping
-from gateway.stores.rows import Kind, document_row, steps_row
+from gateway.stores.positions import NOTED, REDUCED, REMOVED, ROWS_A_STEP, PositionKeeping
+from gateway.stores.rows import TRIMMED, Kind, document_row, steps_row
 
 MIN = 60_000_000
 T0 = 20_600 * DAY_US
@@ -112,6 +112,42 @@ def test_a_disk_that_fails_leaves_all_as_it_was(journal, monkeypatch):
     assert len(named(journal, "secret")) == 5
     all_of(keeping, journal)
     assert named(journal, "secret") == []
+
+
+def snapshots(journal):
+    return [row.document()["number"] for row in journal.scan(0, [Kind.SNAPSHOT])]
+
+
+def snapshot(journal, number, every_us=DAY_US):
+    at = T0 + number * every_us
+    document = {"number": number, "tags": {"ana": "face"}}
+    journal.append([row_at(at), document_row(Kind.SNAPSHOT, Moment(at, at), document)])
+
+
+def test_snapshots_that_newer_ones_replaced_go_with_the_positions_in_them(tmp_path):
+    with Journal.open(tmp_path / "other.db") as journal:
+        for day in range(45):
+            snapshot(journal, day)
+        all_of(PositionKeeping(), journal, Moment(T0 + 44 * DAY_US, T0 + 44 * DAY_US))
+        assert snapshots(journal) == list(range(14, 45)), "the first 14 are older than thirty days"
+        (note,) = [row.document() for row in journal.scan(0, [Kind.NOTICE])]
+        assert (note["what"], note["kind"], note["first_n"], note["last_n"], note["rows"]) == (
+            TRIMMED, "snapshot", 2, 28, 14,
+        )  # fmt: skip
+        all_of(PositionKeeping(), journal, Moment(T0 + 200 * DAY_US, T0 + 200 * DAY_US))
+        assert snapshots(journal) == [43, 44], "a restart begins with the newest, or with the one before it"
+        assert len(list(journal.scan(0, [Kind.STEPS]))) == 45
+
+
+def test_old_snapshots_go_in_parts_and_broken_off_they_go_the_next_time(tmp_path):
+    with Journal.open(tmp_path / "other.db") as journal:
+        for minute in range(120):
+            snapshot(journal, minute, MIN)
+        keeping, late = PositionKeeping(), Moment(T0 + 60 * DAY_US, T0 + 60 * DAY_US)
+        keeping.step(journal, late)
+        assert len(snapshots(journal)) == 120 - ROWS_A_STEP
+        all_of(PositionKeeping(), journal, late)
+        assert snapshots(journal) == [118, 119]
 
 
 def test_a_clock_in_doubt_gives_nothing_an_age(journal):

@@ -199,6 +199,14 @@ def test_without_room_readings_are_refused_and_alarms_kept_and_the_loss_is_on_re
     assert notice == {
         "what": "journal_overflow", "readings": 20, "first_utc_us": T0 + 1, "last_utc_us": T0 + 2,
     }  # fmt: skip
+    assert it.writer.close()
+    after = bench()  # the gateway starts anew when the disk works again: then people are told
+    after.writer.submit(group(4))
+    assert after.writer.flush(10)
+    (loss,) = after.writer.losses()
+    assert (loss.what, loss.n) == ("journal_overflow", it.rows()[3].n)
+    assert loss.detail.startswith("20 readings were refused between 2026-")
+    assert after.writer.losses() == []
 
 
 def test_closing_writes_what_waits(bench):
