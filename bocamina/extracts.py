@@ -40,7 +40,7 @@ def _verdict(item: Verdict) -> tuple[Cell, ...]:
 
 
 def _alarm(item: AlarmChange) -> tuple[Cell, ...]:
-    return item[:-1]
+    return (*item[:-2], item.drill)
 
 
 def _command(item: CommandRecord) -> tuple[Cell, ...]:
@@ -66,7 +66,7 @@ EXTRACTS: Final = {
     ),
     "alarms": Extract(
         {"time": _T, "alarm": _S, "occurrence": _C, "old": _S, "new": _S, "priority": _S, "condition": _S, "zone": _S,
-         "sensor": _S, "value": _N, "limit": _N, "by": _S, "comment": _S, "reason": _S},
+         "sensor": _S, "value": _N, "limit": _N, "by": _S, "comment": _S, "reason": _S, "drill": _F},
         lambda history, sensors, *span: history.alarms(sensors, *span), _alarm, by_sensor=True,
     ),
     "commands": Extract(

@@ -1,10 +1,15 @@
-"""Records of readings to replay: CSV and Parquet rows of `time,sensor,value[,quality]`; a bad row is one sentence."""
+"""Records of readings to replay: CSV and Parquet rows of `time,sensor,value`; a bad row is one sentence.
+
+`quality`, `reason` and `unit`, as `export` writes them, may stand beside. A unit is no wish: the record of another one
+is refused, for to convert it needs the temperature and pressure of then.
+"""
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from gateway.domain.errors import ConfigError
@@ -15,6 +20,7 @@ COLUMNS: Final = ("time", "sensor", "value")
 LATEST_S: Final = 253_402_300_799.0
 """The last second since 1970 that RFC 3339 can write: the end of the year 9999."""
 MAGIC_PARQUET: Final = b"PAR1"
+NO_UNITS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class RecordRow(NamedTuple):
@@ -27,27 +33,30 @@ class RecordRow(NamedTuple):
     reason: Reason
 
 
-def rows(path: Path) -> Iterator[RecordRow]:
-    """The rows of a CSV or Parquet file, in the file's order. ConfigError names file, line and what was expected."""
+def rows(path: Path, units: Mapping[str, str] = NO_UNITS) -> Iterator[RecordRow]:
+    """The rows of a CSV or Parquet file, in the file's order. ConfigError names file, line and what was expected.
+
+    units: the canonical unit of each sensor that has one; a row may name no other.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a record to replay") from error
-    yield from _parquet(path) if magic == MAGIC_PARQUET else _csv(path)
+    yield from _parquet(path, units) if magic == MAGIC_PARQUET else _csv(path, units)
 
 
-def in_order(path: Path) -> Iterable[RecordRow]:
+def in_order(path: Path, units: Mapping[str, str] = NO_UNITS) -> Iterable[RecordRow]:
     """The rows by time. A record that lists one sensor after the other is sorted in memory, any other is streamed."""
     newest = None
-    for row in rows(path):
+    for row in rows(path, units):
         if newest is not None and row.time_us < newest:
-            return sorted(rows(path), key=lambda one: one.time_us)
+            return sorted(rows(path, units), key=lambda one: one.time_us)
         newest = row.time_us
-    return rows(path)
+    return rows(path, units)
 
 
-def _csv(path: Path) -> Iterator[RecordRow]:
+def _csv(path: Path, units: Mapping[str, str]) -> Iterator[RecordRow]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
@@ -55,12 +64,12 @@ def _csv(path: Path) -> Iterator[RecordRow]:
             raise ConfigError(f"{path}: line 1 has no column {', '.join(missing)}; expected {','.join(COLUMNS)}")
         try:
             for row in reader:
-                yield _row(path, f"line {reader.line_num}", row)
+                yield _row(path, f"line {reader.line_num}", row, units)
         except csv.Error as error:
             raise ConfigError(f"{path}: line {reader.line_num}: {error}; expected {','.join(COLUMNS)}") from error
 
 
-def _parquet(path: Path) -> Iterator[RecordRow]:
+def _parquet(path: Path, units: Mapping[str, str]) -> Iterator[RecordRow]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -75,21 +84,34 @@ def _parquet(path: Path) -> Iterator[RecordRow]:
         for batch in file.iter_batches(65536):
             for row in batch.to_pylist():
                 number += 1
-                yield _row(path, f"row {number}", row)
+                yield _row(path, f"row {number}", row, units)
     except pa.ArrowException as error:
         raise ConfigError(f"{path}: no readable Parquet file: {error}") from error
 
 
-def _row(path: Path, where: str, row: dict[str, Any]) -> RecordRow:
+def _row(path: Path, where: str, row: dict[str, Any], units: Mapping[str, str]) -> RecordRow:
     try:
         quality = QUALITY_WORDS[str(row.get("quality") or "good")]
-        reason = REASON_WORDS.get(str(row.get("reason") or "none"), Reason.NONE)
-        return RecordRow(_time_us(row["time"]), str(row["sensor"]), _value(row["value"]), quality, reason)
+        sensor, reason = str(row["sensor"]), _reason(row.get("reason"))
+        _refuse_another_unit(sensor, row.get("unit"), units)
+        return RecordRow(_time_us(row["time"]), sensor, _value(row["value"]), quality, reason)
     except KeyError as error:
         words = ", ".join(QUALITY_WORDS)
         raise ConfigError(f"{path}: {where}: quality {error} is unknown; expected one of {words}") from None
     except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{path}: {where}: {error}") from None
+
+
+def _refuse_another_unit(sensor: str, unit: Any, units: Mapping[str, str]) -> None:
+    if unit and unit != units.get(sensor, unit):
+        raise ValueError(f"unit {str(unit)[:40]!r} is not that of {sensor}; expected {units[sensor]}")
+
+
+def _reason(text: Any) -> Reason:
+    word = str(text or "none")
+    if word not in REASON_WORDS:
+        raise ValueError(f"reason {word[:40]!r} is unknown; expected one of {', '.join(REASON_WORDS)}")
+    return REASON_WORDS[word]
 
 
 def _time_us(text: Any) -> int:

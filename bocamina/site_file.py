@@ -39,6 +39,8 @@ def site_hash(source: str | Path | bytes) -> str:
 def parse_site(data: bytes, name: str = "site file") -> Site:
     """The site of a file's bytes; `name` stands in problems of the whole file. Raises ConfigError with all problems."""
     raw = _tables(data, name)
+    if not raw:
+        raise ConfigError(f"{name}: empty; expected a site file in TOML, with [site], [[zones]] and the rest")
     try:
         site, shape = Site.model_validate(raw, strict=True), list[ErrorDetails]()
     except ValidationError as error:

@@ -43,9 +43,8 @@ def export(
 
     journal = journal_path(known.site.id)
     if not journal.exists():
-        raise OperationFailed(
-            f"{journal}: site {known.site.id!r} has no journal there; BOCAMINA_DATA names the data folder"
-        )
+        where = "BOCAMINA_DATA names the data folder"
+        raise ConfigError(f"{journal}: site {known.site.id!r} has no journal there; {where}")
     history = EmbeddedHistory(journal)
     _check_sensors(sensor or (), {*history.sensors(), *(one.id for one in known.sensors)})
     if format_ == "expostats":
@@ -91,6 +90,10 @@ def _extract(what: str, sensors: Sequence[str] | None, format_: str, out: Path |
         problems.append("--format expostats holds results of one place and substance; expected one --sensor")
     if format_ in ("parquet", "arrow") and out is None and sys.stdout.isatty():
         problems.append(f"--format {format_} is not for a terminal; expected --out FILE or a pipe")
+    if out is not None and out.is_dir():
+        problems.append(f"--out {out} is a folder; expected the name of a file")
+    elif out is not None and not out.parent.is_dir():
+        problems.append(f"--out {out}: there is no folder {out.parent}; expected a file in a folder that is there")
     if problems:
         raise ConfigError(*problems)
     return EXTRACTS[what]

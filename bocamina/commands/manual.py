@@ -1,9 +1,13 @@
-"""`bocamina manual SITE.toml "GAS F1 CO 12 O2 20.3"`: what a portable instrument showed, on record."""
+"""`bocamina manual SITE.toml "GAS F1 CO 12 O2 20.3"`: what a portable instrument showed, on record.
+
+Whoever writes such a line reads what is wrong with it in the language of the site, as by SMS.
+"""
 
 import logging
 import time
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -12,15 +16,29 @@ import msgspec
 import typer
 
 from alerts.protocols.gas_line import GasLine, bump_date, read_gas_line
+from alerts.texts import language
 from api.gateway_link import GatewayLink
 from api.live import LiveState
 from bocamina.site_file import load_site
 from gateway.domain.errors import ConfigError, OperationFailed, Refused
-from gateway.domain.names import expected_one_of
 from gateway.domain.quantities import unit_of
 from gateway.domain.site import Person, Site
 
 CONNECTS_WITHIN_S: Final = 5.0
+SENTENCES: Final = {
+    "nobody": {
+        "es": "{option}: {word!r} no está en [[people]]; se espera uno de {known}",
+        "en": "{option}: {word!r} is nobody in [[people]]; expected one of {known}",
+    },
+    "instrument": {
+        "es": "--instrument falta; se espera el número de serie del portátil",
+        "en": "--instrument is missing; expected the serial number of the portable",
+    },
+    "recorded": {
+        "es": "anotado: {zone}: {gases}; por {people}",
+        "en": "recorded: {zone}: {gases}; by {people}",
+    },
+}
 
 
 def manual(
@@ -55,7 +73,7 @@ def manual(
         print(msgspec.json.encode({"ok": True, "zone": reading.zone, "by": person.id} | reading.args()).decode())
         return 0
     gases = ", ".join(f"{gas} {value:g} {unit_of(gas)}" for gas, value in reading.gases.items())
-    print(f"recorded: {reading.zone}: {gases}; by {', '.join((person.id, *reading.people))}")
+    print(_say(model, "recorded", zone=reading.zone, gases=gases, people=", ".join((person.id, *reading.people))))
     return 0
 
 
@@ -63,16 +81,17 @@ def _reading(
     site: Site, text: str, by: str, instrument: str, point: str, bump: str, people: str
 ) -> tuple[Person, GasLine]:
     """Who measured, and what: the line with the options over it. Raises ConfigError with every mistake."""
+    lang = language(site.site.language)
     today = datetime.now(ZoneInfo(site.site.timezone)).date()
     problems: list[str] = []
     person = _person(site, by, "--by", problems)
     try:
-        reading = read_gas_line(text, site, today, "en")
+        reading = read_gas_line(text, site, today, lang)
     except ConfigError as error:
         problems += error.problems
         reading = GasLine("", {})
     try:
-        tested = bump_date(bump, today) if bump else reading.bump
+        tested = bump_date(bump, today, lang) if bump else reading.bump
     except ConfigError as error:
         problems += error.problems
         tested = ""
@@ -80,7 +99,7 @@ def _reading(
     ids = tuple(_person(site, other, "--people", problems).id for other in others)
     serial = instrument.strip() or reading.instrument
     if not serial:
-        problems.append("--instrument is missing; expected the serial number of the portable")
+        problems.append(_say(site, "instrument"))
     if problems:
         raise ConfigError(*problems)
     return person, replace(reading, instrument=serial, point=point.strip() or reading.point, bump=tested, people=ids)
@@ -90,9 +109,14 @@ def _person(site: Site, name: str, option: str, problems: list[str]) -> Person:
     """The person of the site file; its re-entry rule counts people, so that nobody may be invented."""
     known = {person.id: person for person in site.people}
     if name not in known:
-        problems.append(f"{option}: {name!r} is nobody in [[people]]; {expected_one_of(name, known)}")
+        nearest = get_close_matches(name, list(known), n=12, cutoff=0.0)
+        problems.append(_say(site, "nobody", option=option, word=name, known=", ".join(nearest) or "-"))
         return Person(id="nobody", name=name, role="miner")
     return known[name]
+
+
+def _say(site: Site, key: str, **words: str) -> str:
+    return SENTENCES[key][language(site.site.language)].format(**words)
 
 
 def _ask(site: Site, reading: GasLine, person: Person, within_s: float) -> None:

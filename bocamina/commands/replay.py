@@ -26,7 +26,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="CSV, Parquet or a journal.")],
     site: Annotated[Path, typer.Option(help="Site file (TOML).")],
     out: Annotated[Path | None, typer.Option(help="Folder for alarms.csv, commands.csv and verdicts.csv.")] = None,
-    until: Annotated[str | None, typer.Option(help="Let time run on until this moment (RFC 3339).")] = None,
+    until: Annotated[str | None, typer.Option(help="Let time run on until this moment (RFC 3339); no journal.")] = None,
     no_feedback: Annotated[bool, typer.Option("--no-feedback", help="Actuators say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
@@ -48,11 +48,15 @@ def replay(
         head = stream.read(16)
     if not head:
         raise ConfigError(f"{file}: empty; expected a record to replay")
+    if head == SQLITE and until is not None:
+        raise ConfigError(f"--until: {file} is a journal, which ends with its last event; expected with CSV or Parquet")
+    if out is not None:
+        _refuse_no_folder(out)
     Engine.warm_up()  # before the engine takes hold of kernels that this machine may not be able to compile
     started = time.monotonic()
     engine = Engine(model, site_hash(site))
     if head == SQLITE:
-        record, readings, rejected = _journal(engine, file)
+        record, readings, rejected = _journal(engine, file, site)
     else:
         record, readings, rejected = _rows(engine, model, file, until_us, obedient=not no_feedback)
     alarms = record.alarms_json()
@@ -84,12 +88,14 @@ def _rows(
     from gateway.domain.events import Delivery, Pack, Sample
     from gateway.domain.moment import rfc3339
     from gateway.domain.quality import Quality
+    from gateway.domain.quantities import unit_of
 
     places = {sensor.id: i for i, sensor in enumerate(site.sensors)}
+    units = {sensor.id: unit for sensor in site.sensors if (unit := unit_of(sensor.quantity))}
     sources = [sensor.source for sensor in site.sensors]
     run: VirtualRun | None = None
     readings = rejected = 0
-    for row in _shown(in_order(file)):
+    for row in _shown(in_order(file, units)):
         place = places.get(row.sensor)
         if place is None:
             rejected += 1
@@ -112,14 +118,20 @@ def _rows(
     return run.record, readings, rejected
 
 
-def _journal(engine: Any, file: Path) -> "tuple[Record, int, int]":
+def _journal(engine: Any, file: Path, site_file: Path) -> "tuple[Record, int, int]":
     from bocamina.virtual import relive
     from gateway.stores.journal import Journal
     from gateway.stores.rows import TRIMMED, Kind
 
     with Journal.reader(file) as journal:
+        recorded = [row.document() for row in journal.scan(0, [Kind.SITE])]
+        _refuse_another_site(engine.site, file, recorded)
         relived = relive(engine, journal, _shown)
-        lacks = [f"{len(journal.damaged)} damaged rows are left out"] if journal.damaged else []
+        lacks = []
+        if any(one["site_hash"] != engine.site_hash for one in recorded) or not recorded:
+            lacks.append(f"not all of it was recorded under {site_file} as it is now")
+        if journal.damaged:
+            lacks.append(f"{len(journal.damaged)} damaged rows are left out")
         notices = [row.document() for row in journal.scan(0, [Kind.NOTICE])]
         if any(notice.get("what") == TRIMMED and notice.get("kind") == Kind.STEPS.word for notice in notices):
             lacks.append("its oldest readings have left it for the archive")
@@ -128,6 +140,27 @@ def _journal(engine: Any, file: Path) -> "tuple[Record, int, int]":
         for lack in lacks:
             print(f"remark: {file}: {lack}: the live run may have decided otherwise", file=sys.stderr)
     return relived
+
+
+def _refuse_another_site(site: "Site", file: Path, recorded: list[dict[str, Any]]) -> None:
+    """recorded: documents of SITE rows. The first versions wrote no id: there a sensor in common is what counts."""
+    from gateway.domain.errors import ConfigError
+
+    names = sorted({str(one["site"]) for one in recorded if "site" in one})
+    if names and site.site.id not in names:
+        raise ConfigError(f"{file}: a journal of site {names[0]!r}; expected one of {site.site.id!r}, as in --site")
+    sensors = {sensor[0] for one in recorded for sensor in one["sensors"]}
+    if not names and sensors and sensors.isdisjoint(sensor.id for sensor in site.sensors):
+        raise ConfigError(f"{file}: has no sensor of site {site.site.id!r}; expected a journal of the site in --site")
+
+
+def _refuse_no_folder(out: Path) -> None:
+    """Before the work, not after it."""
+    from gateway.domain.errors import ConfigError
+
+    there = next((one for one in (out, *out.parents) if one.exists()), out)
+    if not there.is_dir():
+        raise ConfigError(f"--out {out}: {there} is no folder; expected a folder for the tables")
 
 
 def _shown(items: Iterable[_Item]) -> Iterator[_Item]:

@@ -1,20 +1,23 @@
 """`bocamina scan PORT`: the Modbus devices of an RS-485 line, and what to write into the site file."""
 
+import errno
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.domain.errors import ConfigError
+from gateway.domain.errors import ConfigError, OperationFailed
 from gateway.domain.quantities import QUANTITIES
 from gateway.drivers.modbus_catalogue import register_map, register_maps
 from gateway.drivers.modbus_frame import UNITS
 from gateway.transports.modbus_scan import Found, longest_s
 from gateway.transports.modbus_scan import scan as scan_port
-from gateway.transports.port import Line
+from gateway.transports.port import BY_ID, Line, path_of
 
 _PARITIES: Final = ("N", "E", "O")
 _OF_AIR: Final = (None, "ppm", "%vol", "%LEL", "mg/m3", "ug/m3")
@@ -46,7 +49,7 @@ def scan(
         )
     )
     anybody = False
-    with _Progress(len(lines) * len(units), longest_s(lines, units, timeout)) as progress:
+    with _no_port_is_wrong_use(port), _Progress(len(lines) * len(units), longest_s(lines, units, timeout)) as progress:
         for device in scan_port(port, lines, units, maps, timeout_s=timeout, on_progress=progress.step):
             anybody = anybody or not device.is_garbled
             progress.write(json.dumps(_document(device)) if as_json else _entry(port, device))
@@ -54,6 +57,25 @@ def scan(
         tried = ", ".join(f"{line.baud} 8{line.parity}{line.stop_bits}" for line in lines)
         sys.stderr.write(f"{port}: no device answers at {addresses} ({tried}); expected one: check A and B, power\n")
     return 0 if anybody else 1
+
+
+@contextmanager
+def _no_port_is_wrong_use(port: str) -> Iterator[None]:
+    """What is not there, or is no serial port, is the wrong name; a port that is there and fails is not."""
+    here = Path(port)
+    if here.exists() and not Path(path_of(port)).exists():
+        what = "folder" if here.is_dir() else "file"
+        raise ConfigError(
+            f"serial port {port}: is a {what} here and no name in {BY_ID}; expected a name there or a path with a /"
+        )
+    try:
+        yield
+    except OperationFailed as failed:
+        cause = failed.__cause__
+        numbers = {one.args[0] for one in (cause, cause and cause.__context__) if one is not None and one.args}
+        if numbers & {errno.ENOENT, errno.EISDIR, errno.ENOTTY}:
+            raise ConfigError(str(failed)) from failed
+        raise
 
 
 def _units(text: str) -> Sequence[int]:

@@ -171,6 +171,16 @@ def test_a_missing_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     )
 
 
+@pytest.mark.parametrize("text", ["", "\n# nothing yet\n"])
+def test_an_empty_file_is_named(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "empty.toml"
+    path.write_text(text)
+    assert run(["check", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"{path}: empty; expected a site file in TOML, with [site], [[zones]] and the rest\n"
+    )
+
+
 def calibrated(tmp_path: Path, keys: str) -> str:
     path = tmp_path / "calibrated.toml"
     path.write_text(BARE.replace("full_scale = 5\n", f"full_scale = 5\n{keys}\n"))

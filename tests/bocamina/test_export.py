@@ -97,7 +97,10 @@ def test_the_other_extracts(journal, capfdbinary):
             "alarm": "co-1.level", "occurrence": 3, "old": "normal", "new": "unack", "priority": "evacuate",
             "condition": "level", "zone": "frente-1", "sensor": "co-1", "value": 300.0, "limit": 200.0, "by": None,
             "comment": 'a, "b"',
-            "reason": None,
+            "reason": None, "drill": True,
+        }),
+        document_row(Kind.TRANSITION, at, {
+            "alarm": "co-1.level", "occurrence": 4, "old": "normal", "new": "unack", "condition": "level",
         }),
         document_row(Kind.COMMAND, at, {
             "id": "fan-1/7", "actuator": "fan-1", "setpoint": 100.0, "reason": "demand", "expires_in_s": 30,
@@ -114,7 +117,9 @@ def test_the_other_extracts(journal, capfdbinary):
     def rows(what):
         return list(csv.DictReader(StringIO(exported(capfdbinary, "--what", what).decode())))
 
-    (alarm,) = rows("alarms")
+    alarm, real = rows("alarms")
+    assert list(alarm)[-2:] == ["reason", "drill"]
+    assert (alarm["drill"], real["drill"]) == ("true", "false"), "an exercise is not counted among alarms"
     assert (alarm["time"], alarm["new"], alarm["priority"], alarm["comment"], alarm["by"]) == (
         "2026-11-23T07:00:00.000Z", "unack", "evacuate", 'a, "b"', "",
     )  # fmt: skip
@@ -123,9 +128,9 @@ def test_the_other_extracts(journal, capfdbinary):
     (verdict,) = rows("exposures")
     assert (verdict["verdict"], verdict["high"], verdict["coverage"]) == ("exceeded", "", "0.95")
     audit = rows("audit")
-    assert [row["kind"] for row in audit] == ["transition", "command", "request"]
-    assert audit[2]["by"] == "ana"
-    assert json.loads(audit[2]["document"])["ok"] is True
+    assert [row["kind"] for row in audit] == ["transition", "transition", "command", "request"]
+    assert audit[3]["by"] == "ana"
+    assert json.loads(audit[3]["document"])["ok"] is True
 
 
 @pytest.mark.parametrize("format_", ["parquet", "arrow"])
@@ -172,10 +177,11 @@ def test_wrong_use_is_told_in_one_sentence_each(journal, capfd, tmp_path):
     assert "--start '2026-11-23 07:00' is no time" in refused(capfd, 2, SITE, "--start", "2026-11-23 07:00")
     assert "--end 'soon' is no time" in refused(capfd, 2, SITE, "--end", "soon")
     assert len(refused(capfd, 2, SITE, "--what", "x", "--format", "y").splitlines()) == 2
-    assert "nowhere" in refused(capfd, 1, SITE, "--out", tmp_path / "nowhere" / "x.csv")
+    assert "there is no folder" in refused(capfd, 2, SITE, "--out", tmp_path / "nowhere" / "x.csv")
+    assert f"--out {tmp_path} is a folder" in refused(capfd, 2, SITE, "--out", tmp_path)
     assert refused(capfd, 2, tmp_path / "no.toml") != ""
 
 
 def test_a_site_without_a_journal_says_where_it_was_looked_for(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("BOCAMINA_DATA", str(tmp_path))
-    assert "has no journal there; BOCAMINA_DATA names the data folder" in refused(capfd, 1, SITE)
+    assert "has no journal there; BOCAMINA_DATA names the data folder" in refused(capfd, 2, SITE)

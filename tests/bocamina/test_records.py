@@ -15,7 +15,7 @@ T = parse_rfc3339("2026-11-23T07:00:00.250Z")
 def read(tmp_path, text: str) -> list[RecordRow]:
     path = tmp_path / "record.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return list(rows(path))
+    return list(rows(path, {"co-1": "ppm"}))
 
 
 def test_columns_are_found_by_name_and_extra_ones_ignored(tmp_path) -> None:
@@ -52,6 +52,8 @@ def test_a_row_that_is_too_short_has_no_value(tmp_path) -> None:
         ("time,sensor,value\nnan,co-1,1\n", "time"),
         ("time,sensor,value\n5,co-1,1\n5,co-1,one\n", "line 3"),
         ("time,sensor,value,quality\n5,co-1,1,perfect\n", "good, uncertain, bad, late"),
+        ("time,sensor,value,reason\n5,co-1,1,\n5,co-1,1,moon\n", "line 3: reason 'moon' is unknown; expected one of"),
+        ("time,sensor,value,unit\n5,co-1,1,\n5,co-1,1,mg/m3\n", "line 3: unit 'mg/m3' is not that of co-1"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_line_and_what_was_expected(tmp_path, text, words) -> None:

@@ -23,6 +23,7 @@ from gateway.stores.rows import TRIMMED, Kind, document_row, steps_row
 from tests.end_to_end.mine import site_text
 
 T0 = parse_rfc3339("2026-11-23T07:00:00.000Z")
+OTHER_FILE = "not all of it was recorded under {} as it is now"
 
 
 @pytest.fixture
@@ -36,11 +37,12 @@ def site(tmp_path):
 def replay(site, tmp_path, capfd):
     """Replays rows of (second, sensor, value[, quality]) or a file; the printed document."""
 
-    def replays(rows, *options):
+    def replays(rows, *options, remark=None):
         file = rows if not isinstance(rows, list) else written(tmp_path / "record.csv", rows)
         status = run(["replay", str(file), "--site", str(site), "--json", *map(str, options)])
         out, err = capfd.readouterr()
-        assert (status, err) == (0, "")
+        said = f"remark: {file}: {remark}: the live run may have decided otherwise\n" if remark else ""
+        assert (status, err) == (0, said)
         return json.loads(out)
 
     return replays
@@ -243,7 +245,7 @@ def journal(site, tmp_path):
 
 
 def test_a_journal_replays_in_its_own_order_and_ends_where_it_ends(replay, journal) -> None:
-    result = replay(journal, "--until", at(4000))
+    result = replay(journal)
     assert (result["readings"], result["rejected"]) == (60, 0)
     assert raised(result, "co-frente-1.level")[-1]["priority"] == "evacuate"
     assert max(a["time"] for a in result["alarms"]) <= at(20), "it stops at the last committed event"
@@ -256,7 +258,7 @@ def test_a_journal_under_an_edited_site_file_goes_by_the_sensors_names(replay, j
     third = text.index("[[sensors]]", second + 1)
     renamed = text[second:third].replace("no2-frente-1", "no2-new")
     site.write_text(text[:first] + renamed + text[first:second] + text[third:])
-    result = replay(journal)
+    result = replay(journal, remark=OTHER_FILE.format(site))
     assert (result["readings"], result["rejected"]) == (40, 20), "the renamed sensor's readings are nobody's"
     assert raised(result, "co-frente-1.level")[-1]["priority"] == "evacuate"
 
@@ -265,8 +267,59 @@ def test_readings_of_a_site_file_that_nobody_noted_are_rejected(replay, site, tm
     path = tmp_path / "journal.db"
     with Journal.open(path) as opened:
         opened.append([steps_row("lost", lived(Engine(load_site(site), "lost"), 3))])
-    result = replay(path)
+    result = replay(path, remark=OTHER_FILE.format(site))
     assert (result["readings"], result["rejected"], result["alarms"]) == (0, 9, [])
+
+
+def test_a_journal_under_a_site_file_that_changed_is_remarked(replay, journal, site) -> None:
+    site.write_text(site.read_text() + "# another word\n")
+    assert replay(journal, remark=OTHER_FILE.format(site))["readings"] == 60
+
+
+def refused(capfd, *arguments):
+    assert run(["replay", *map(str, arguments)]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_journal_of_another_site_is_refused(journal, site, capfd) -> None:
+    site.write_text(site.read_text().replace("orex-01", "orex-02"))
+    assert f"{journal}: a journal of site 'orex-01'; expected one of 'orex-02'" in refused(
+        capfd, journal, "--site", site
+    )
+
+
+def test_of_a_journal_without_a_sites_id_a_sensor_in_common_decides(replay, site, tmp_path, capfd) -> None:
+    for sensor in ("co-frente-1", "co-of-others"):
+        path = tmp_path / f"{sensor}.db"
+        with Journal.open(path) as opened:
+            document = {"site_hash": "h", "sensors": [(sensor, "co", "z", "ppm")], "holds_s": [60.0]}
+            opened.append([document_row(Kind.SITE, Moment(T0, T0), document)])
+    replay(tmp_path / "co-frente-1.db", remark=OTHER_FILE.format(site))
+    assert "co-of-others.db: has no sensor of site 'orex-01'" in refused(
+        capfd, tmp_path / "co-of-others.db", "--site", site
+    )
+
+
+def test_until_is_not_for_a_journal_which_ends_where_it_ends(journal, site, capfd) -> None:
+    assert f"--until: {journal} is a journal" in refused(capfd, journal, "--site", site, "--until", at(4000))
+
+
+def test_out_that_can_be_no_folder_is_refused_before_the_work(site, tmp_path, capfd, monkeypatch) -> None:
+    file = written(tmp_path / "r.csv", calm(2))
+    monkeypatch.setattr(Engine, "warm_up", lambda: pytest.fail("the work has begun"))
+    for out in (file, file / "below"):
+        assert f"--out {out}: {file} is no folder" in refused(capfd, file, "--site", site, "--out", out)
+
+
+@pytest.mark.parametrize("unit", ["mg/m3", "furlongs", "PPM"])
+def test_a_record_in_another_unit_is_refused(site, tmp_path, capfd, unit) -> None:
+    path = tmp_path / "record.csv"
+    path.write_text(f"time,sensor,value,unit\n{at(0)},co-frente-1,1,ppm\n{at(1)},co-frente-1,1,{unit}\n")
+    told = refused(capfd, path, "--site", site)
+    assert told == f"{path}: line 3: unit {unit!r} is not that of co-frente-1; expected ppm\n"
 
 
 def test_out_has_the_alarms_the_commands_and_the_verdicts(replay, tmp_path) -> None:

@@ -1,5 +1,6 @@
 """`bocamina scan` on an emulated RS-485 line: what is there, and an entry that a site file takes."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -70,10 +71,26 @@ def test_an_empty_line_is_status_1_and_one_sentence(line: SlaveLine, capsys: pyt
     assert "no device answers at 3-4 (9600 8N1" in err
 
 
+def test_a_port_that_is_there_and_fails_is_no_wrong_use(
+    line: SlaveLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def busy(*_: object, **_settings: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr("gateway.transports.port.serial.Serial", busy)
+    assert run(["scan", str(line.port), *FAST]) == 1
+    assert "another program has it open" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["/no/such/port"], 1, ["/no/such/port", "not there"]),
+        (["/no/such/port"], 2, ["/no/such/port", "not there"]),
+        (["no-such-port"], 2, ["no-such-port", "not there"]),
+        (["./folder"], 2, ["./folder", "a folder, no serial port"]),
+        (["folder"], 2, ["serial port folder: is a folder here", "/dev/serial/by-id"]),
+        (["./file"], 2, ["./file", "no serial port"]),
+        (["/dev/null"], 2, ["/dev/null", "no serial port"]),
         (["x", "--addresses", "0-9"], 2, ["--addresses 0-9", "1 to 247"]),
         (["x", "--addresses", "9-1"], 2, ["--addresses 9-1"]),
         (["x", "--addresses", "a"], 2, ["--addresses a"]),
@@ -84,8 +101,12 @@ def test_an_empty_line_is_status_1_and_one_sentence(line: SlaveLine, capsys: pyt
     ],
 )
 def test_wrong_use_is_one_sentence(
-    arguments: list[str], status: int, words: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+    arguments: list[str], status: int, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
     assert run(["scan", *arguments]) == status
     _, err = capsys.readouterr()
     assert err.count("\n") == 1

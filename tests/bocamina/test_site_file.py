@@ -206,7 +206,8 @@ def test_all_problems_come_at_once_and_one_mistake_gives_one_sentence() -> None:
         (b"[site]\nid = 1\nid = 2\n", "mine.toml: line 3, column 7: not TOML: "),
         (b"[site]\nname = \"\xff\"\n", "mine.toml: line 2: byte 0xff is not UTF-8; expected text"),
         (b"[zones]\nid = \"x\"\n[site]\nid = \"a\"\nname = \"b\"", "zones: not a list of tables; expected [[zones]]"),
-        (b"", "site: missing; this key is needed here"),
+        (b"", "mine.toml: empty; expected a site file in TOML"),
+        (b"# nothing yet\n", "mine.toml: empty; expected a site file in TOML"),
     ],
 )
 def test_text_that_is_no_site_file(text: bytes, sentence: str) -> None:

@@ -56,8 +56,9 @@ class RecordsContract:
     def test_alarms_in_the_order_of_record(self, past: Past) -> None:
         past.document("transition", T0, transition("co-1.level", "co-1", "unack"))
         past.document("snapshot", T0, {"large": "state"})
-        past.document("transition", T0 + S, transition("gateway.clock", None, "acked"))
+        past.document("transition", T0 + S, transition("gateway.clock", None, "acked") | {"drill": True})
         first, second = past.history.alarms().items
+        assert (first.drill, second.drill) == (False, True)
         assert (first.time_us, first.alarm, first.old, first.new, first.priority) == (
             T0, "co-1.level", "normal", "unack", "high",
         )  # fmt: skip

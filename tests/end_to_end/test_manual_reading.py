@@ -35,7 +35,7 @@ def test_a_portable_reading_is_recorded_and_overwrites_no_fixed_sensor(mosquitto
             "luis", "--bump", "today",
         )  # fmt: skip
         assert (status, err) == (0, "")
-        assert out == "recorded: frente-1: co 0 ppm, no2 0.1 ppm, co2 900 ppm, o2 20.8 %vol; by ana, luis\n"
+        assert out == "anotado: frente-1: co 0 ppm, no2 0.1 ppm, co2 900 ppm, o2 20.8 %vol; por ana, luis\n"
         node.send(co=501.0)
         wait_for(lambda: listener.newest["reading/co-frente-1"]["value"] == 501.0, 10, "the fixed sensor goes on")
         assert {document["value"] for document in listener.documents("reading/co-frente-1")[1:]} == {500.0, 501.0}
@@ -45,7 +45,7 @@ def test_a_portable_reading_is_recorded_and_overwrites_no_fixed_sensor(mosquitto
 
         status, out, err = manual(str(site), "GAS", "F1", "CO", "5", "--by", "ana", "--instrument", "X", "--json")
         assert (status, out) == (2, "")
-        assert "'F1' is no zone" in err
+        assert "'F1' no es una zona" in err
     finally:
         node.close()
         gateway.stop()
@@ -60,19 +60,36 @@ def test_a_portable_reading_is_recorded_and_overwrites_no_fixed_sensor(mosquitto
     mosquitto.start()
 
 
-def test_all_mistakes_of_a_command_are_told_at_once(tmp_path) -> None:
+MISTAKES = {
+    "es": [
+        "--by: 'anna' no está en [[people]]; se espera uno de ana",
+        "'F9' no es una zona; se espera",
+        "CO: 'doce' no es un numero; se espera un valor, como CO 12",
+        "la prueba '2999-01-01' es del futuro; se espera hoy o antes",
+        "--people: 'zoe' no está en [[people]]; se espera uno de ana",
+        "--instrument falta; se espera el número de serie del portátil",
+    ],
+    "en": [
+        "--by: 'anna' is nobody in [[people]]; expected one of ana",
+        "'F9' is no zone; expected one of",
+        "CO: 'doce' is no number; expected a value, as in CO 12",
+        "the bump test '2999-01-01' lies in the future; expected today or earlier",
+        "--people: 'zoe' is nobody in [[people]]; expected one of ana",
+        "--instrument is missing; expected the serial number of the portable",
+    ],
+}
+MISTAKES["qu"] = MISTAKES["es"]
+
+
+@pytest.mark.parametrize("lang", MISTAKES)
+def test_all_mistakes_of_a_command_are_told_at_once_in_the_language_of_the_site(tmp_path, lang) -> None:
     site = tmp_path / "site.toml"
-    site.write_text(site_text(1))
+    site.write_text(site_text(1).replace("[site]\n", f'[site]\nlanguage = "{lang}"\n'))
     status, out, err = manual(str(site), "GAS F9 CO doce", "--by", "anna", "--people", "zoe", "--bump", "2999-01-01")
     assert (status, out) == (2, "")
-    assert [line.split(";")[0] for line in err.splitlines()] == [
-        "--by: 'anna' is nobody in [[people]]",
-        "'F9' is no zone",
-        "CO: 'doce' is no number",
-        "the bump test '2999-01-01' lies in the future",
-        "--people: 'zoe' is nobody in [[people]]",
-        "--instrument is missing",
-    ]
+    assert len(err.splitlines()) == len(MISTAKES[lang])
+    for line, start in zip(err.splitlines(), MISTAKES[lang], strict=True):
+        assert line.startswith(start)
 
 
 def test_the_answer_as_json_is_one_object(mosquitto, tmp_path) -> None:
