@@ -1,6 +1,5 @@
 """The history out of the journal itself, beside the gateway that writes it: short read-only transactions."""
 
-import math
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +29,7 @@ from gateway.stores.past_readings import Past
 from gateway.stores.past_rollups import Steps
 from gateway.stores.paths import archive_folder
 from gateway.stores.reading_rows import Catalog
+from gateway.stores.record_items import alarm_change, verdict
 from gateway.stores.redating import Redating
 from gateway.stores.rows import Kind, StoredRow
 
@@ -42,9 +42,6 @@ _SHIFT_OVER: Final = b"shift_over\xc3"
 """In a PERSON row: the key with msgpack's *true*; all other rows are a person's minutes."""
 
 AUDITED: Final = (Kind.TRANSITION, Kind.COMMAND, Kind.REQUEST, Kind.NOTICE, Kind.CLOCK)
-
-_OF_THE_TRANSITION: Final = frozenset({"old", "new", "by", "comment", "utc_us"})
-"""What a TRANSITION row has beside the alarm's MQTT payload."""
 
 
 class EmbeddedHistory:
@@ -305,31 +302,12 @@ def _of(sensors: Collection[str] | None) -> Callable[[dict[str, Any]], bool]:
     return lambda document: sensors is None or document.get("sensor") in sensors
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
 def _verdict(row: StoredRow, document: dict[str, Any]) -> Verdict:
-    return Verdict(
-        row.utc_us, document.get("sensor"), document.get("zone"), document.get("quantity"), document["regime"],
-        document["kind"], document["method"], _number(document.get("limit")), _number(document.get("value")),
-        _number(document.get("low")), _number(document.get("high")), _number(document.get("coverage")),
-        document["verdict"], document.get("person"),
-    )  # fmt: skip
+    return verdict(row.utc_us, document)
 
 
 def _alarm_change(row: StoredRow, document: dict[str, Any]) -> AlarmChange:
-    published = {
-        name: _number(value) if isinstance(value, float) else value
-        for name, value in document.items()
-        if name not in _OF_THE_TRANSITION
-    }
-    return AlarmChange(
-        row.utc_us, document["alarm"], document["occurrence"], document["old"], document["new"],
-        document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
-        _number(document.get("value")), _number(document.get("limit")), document.get("by"), document.get("comment"),
-        document.get("reason"), published, bool(document.get("drill")),
-    )  # fmt: skip
+    return alarm_change(row.utc_us, document)
 
 
 def _command(row: StoredRow, document: dict[str, Any]) -> CommandRecord:

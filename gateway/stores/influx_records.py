@@ -11,15 +11,13 @@ from gateway.stores import influx_query
 from gateway.stores.influx_query import InfluxQuery, any_of, nanoseconds, quoted
 from gateway.stores.journal import BEGINNING_US, END_US
 from gateway.stores.pages import numbers_of
+from gateway.stores.record_items import alarm_change, verdict
 
 Item = TypeVar("Item")
 Source = TypeVar("Source")
 
 _OF_ONE_ROW: Final = 100
 """More points than have one row number: one, but for a site whose journal was begun anew."""
-_OF_THE_TRANSITION: Final = frozenset({"old", "new", "by", "comment", "utc_us"})
-"""What an alarm's `document` has beside the MQTT payload."""
-
 _ALARM: Final = ("alarm", "time_trusted", "document")
 _VERDICT: Final = (
     "sensor", "zone", "quantity", "regime", "kind", "method", "limit", "value", "low", "high", "coverage", "verdict",
@@ -180,33 +178,17 @@ def _read(present: Callable[[Source], Item], points: Iterable[Source]) -> list[I
         raise StoreFailed(f"a record of the central store is none of an uplink's ({why})") from error
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
 def _shift_result(result: _Result) -> ShiftResult:
     document = _decode(result.document)
     return ShiftResult(result.recorded_us, document["sensor"], document["shift"], bool(document["corrected"]), document)
 
 
 def _alarm_change(found: _Found) -> AlarmChange:
-    document = _decode(found.of["document"])
-    published = {name: value for name, value in document.items() if name not in _OF_THE_TRANSITION}
-    return AlarmChange(
-        found.time_ns // 1000, document["alarm"], document["occurrence"], document["old"], document["new"],
-        document.get("priority"), document["condition"], document.get("zone"), document.get("sensor"),
-        _number(document.get("value")), _number(document.get("limit")), document.get("by"), document.get("comment"),
-        document.get("reason"), published, bool(document.get("drill")),
-    )  # fmt: skip
+    return alarm_change(found.time_ns // 1000, _decode(found.of["document"]))
 
 
 def _verdict(found: _Found) -> Verdict:
-    of = found.of
-    return Verdict(
-        found.time_ns // 1000, of["sensor"], of["zone"], of["quantity"], of["regime"], of["kind"], of["method"],
-        _number(of["limit"]), _number(of["value"]), _number(of["low"]), _number(of["high"]), _number(of["coverage"]),
-        of["verdict"], of["person"],
-    )  # fmt: skip
+    return verdict(found.time_ns // 1000, found.of)
 
 
 def _command(found: _Found) -> CommandRecord:
